@@ -1,0 +1,551 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * q_reframer.c - the options and statistics of the reframer qdisc in tc.
+ *
+ * Options are sent only if given, so the module's own defaults hold, and the
+ * module alone judges their ranges: its message names the culprit.  Attributes
+ * that are missing (an older module) are not printed, those not known (a newer
+ * one) are skipped.
+ */
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <linux/pkt_sch_reframer.h>
+
+#include "tc_plugin.h"
+
+#define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
+#define MESSAGE_MAX	1024	/* far more than all options take */
+
+enum unit { TIME, SIZE, COUNT };
+
+/* in the order in which they are printed */
+static const struct option {
+	const char *name;
+	int attr;
+	enum unit unit;
+	__u32 min, max;
+} options[] = {
+	{ "delay", TCA_REFRAMER_DELAY, TIME, 0, REFRAMER_DELAY_MAX },
+	{ "slack", TCA_REFRAMER_SLACK, TIME, 0, REFRAMER_DELAY_MAX },
+	{ "burst", TCA_REFRAMER_BURST, COUNT,
+	  REFRAMER_BURST_MIN, REFRAMER_BURST_MAX },
+	{ "burst_bytes", TCA_REFRAMER_BURST_BYTES, SIZE,
+	  REFRAMER_BURST_BYTES_MIN, REFRAMER_BURST_BYTES_MAX },
+	{ "limit", TCA_REFRAMER_LIMIT, COUNT,
+	  REFRAMER_LIMIT_MIN, REFRAMER_LIMIT_MAX },
+	{ "memory_limit", TCA_REFRAMER_MEMORY_LIMIT, SIZE,
+	  REFRAMER_MEMORY_LIMIT_MIN, REFRAMER_MEMORY_LIMIT_MAX },
+	{ "flows", TCA_REFRAMER_FLOWS, COUNT,
+	  REFRAMER_FLOWS_MIN, REFRAMER_FLOWS_MAX },
+};
+
+static void explain(void)
+{
+	fprintf(stderr,
+		"Usage: ... reframer [ delay TIME ] [ slack TIME ]\n"
+		"                    [ burst PACKETS ] [ burst_bytes BYTES ]\n"
+		"                    [ limit PACKETS ] [ memory_limit BYTES ]\n"
+		"                    [ flows NUMBER ]\n");
+}
+
+/*
+ * In the largest unit that divides the value: unlike what sprint_time64() and
+ * sprint_size() write, this gives the same value when it is parsed again.
+ */
+static const char *exact(enum unit unit, __u64 value, char *buf)
+{
+	static const struct scale {
+		__u64 factor;
+		const char *name;
+	} times[] = {
+		{ 1000000000, "s" }, { 1000000, "ms" }, { 1000, "us" },
+		{ 1, "ns" }
+	}, sizes[] = {
+		{ 1 << 20, "Mb" }, { 1 << 10, "Kb" }, { 1, "b" }
+	}, counts[] = {
+		{ 1, "" }
+	};
+	const struct scale *u = unit == TIME ? times :
+				unit == SIZE ? sizes : counts;
+
+	while (value % u->factor || (!value && u->factor > 1))
+		u++;
+	snprintf(buf, SPRINT_BSIZE, "%llu%s",
+		 (unsigned long long)(value / u->factor), u->name);
+	return buf;
+}
+
+/*
+ * get_time64() and get_size() know the units but wrap or truncate without a
+ * word, "5gb" to 1 GiB.  So they are asked only what one unit is worth.  The
+ * exponent keeps a second fraction ("1.5.5") from being taken for a unit.
+ */
+static int parse_scaled(enum unit unit, const char *arg, __u32 *value)
+{
+	char one[SPRINT_BSIZE];
+	unsigned int bytes;
+	double number;
+	char *suffix;
+	__s64 ns;
+
+	number = strtod(arg, &suffix);
+	if (suffix == arg ||
+	    snprintf(one, sizeof(one), "1e0%s", suffix) >= (int)sizeof(one))
+		return -1;
+
+	if (unit == TIME) {
+		if (get_time64(&ns, one))
+			return -1;
+		number *= ns;
+	} else {
+		if (get_size(&bytes, one))
+			return -1;
+		number *= bytes;
+	}
+
+	/* also refuses a NaN */
+	if (!(number >= 0 && number <= UINT_MAX))
+		return -1;
+	*value = (__u32)(number + 0.5);
+	return 0;
+}
+
+static int parse_value(const struct option *opt, const char *arg, __u32 *value)
+{
+	static const char * const what[] = {
+		[TIME] = "a time", [SIZE] = "a size", [COUNT] = "a number"
+	};
+	char min[SPRINT_BSIZE], max[SPRINT_BSIZE];
+	int err;
+
+	/* get_u32() takes -1 for the largest number where long has 32 bits */
+	if (*arg == '-')
+		err = -1;
+	else if (opt->unit == COUNT)
+		err = get_u32(value, arg, 0);
+	else
+		err = parse_scaled(opt->unit, arg, value);
+	if (err)
+		fprintf(stderr, "Illegal \"%s\": \"%s\" is not %s from %s to %s\n",
+			opt->name, arg, what[opt->unit],
+			exact(opt->unit, opt->min, min),
+			exact(opt->unit, opt->max, max));
+	return err;
+}
+
+static const struct option *find_option(const char *name)
+{
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(options); i++)
+		if (strcmp(name, options[i].name) == 0)
+			return &options[i];
+	return NULL;
+}
+
+static int reframer_parse_opt(struct qdisc_util *qu, int argc, char **argv,
+			      struct nlmsghdr *n, const char *dev)
+{
+	bool given[TCA_REFRAMER_MAX + 1] = { false };
+	struct rtattr *nest;
+
+	(void)qu;
+	(void)dev;
+
+	nest = addattr_nest(n, MESSAGE_MAX, TCA_OPTIONS | NLA_F_NESTED);
+	for (; argc > 0; argc -= 2, argv += 2) {
+		const struct option *opt = find_option(argv[0]);
+		__u32 value;
+
+		if (!opt) {
+			if (strcmp(argv[0], "help") != 0)
+				fprintf(stderr, "What is \"%s\"?\n", argv[0]);
+			explain();
+			return -1;
+		}
+		if (argc < 2)
+			incomplete_command();
+		if (given[opt->attr])
+			duparg(opt->name, argv[1]);
+		given[opt->attr] = true;
+
+		if (parse_value(opt, argv[1], &value))
+			return -1;
+		if (addattr32(n, MESSAGE_MAX, opt->attr, value))
+			return -1;
+	}
+	addattr_nest_end(n, nest);
+	return 0;
+}
+
+/* A number of either width, should a later module need a wider one. */
+static bool read_number(const struct rtattr *attr, __u64 *value)
+{
+	__u32 narrow;
+
+	if (!attr)
+		return false;
+	switch (RTA_PAYLOAD(attr)) {
+	case sizeof(narrow):
+		memcpy(&narrow, RTA_DATA(attr), sizeof(narrow));
+		*value = narrow;
+		return true;
+	case sizeof(*value):
+		memcpy(value, RTA_DATA(attr), sizeof(*value));
+		return true;
+	default:
+		return false;
+	}
+}
+
+static void parse_nested(struct rtattr *tb[], int max, struct rtattr *nest)
+{
+	parse_rtattr_flags(tb, max, RTA_DATA(nest), RTA_PAYLOAD(nest),
+			   NLA_F_NESTED);
+}
+
+static void json_number(const char *key, __u64 value)
+{
+	print_color_u64(PRINT_JSON, 0, key, NULL, value);
+}
+
+static int reframer_print_opt(struct qdisc_util *qu, FILE *f,
+			      struct rtattr *opt)
+{
+	struct rtattr *tb[TCA_REFRAMER_MAX + 1];
+	char buf[SPRINT_BSIZE];
+	size_t i;
+
+	(void)qu;
+
+	if (!opt)
+		return 0;
+	parse_nested(tb, TCA_REFRAMER_MAX, opt);
+
+	for (i = 0; i < ARRAY_SIZE(options); i++) {
+		const struct option *o = &options[i];
+		__u64 value;
+
+		if (!read_number(tb[o->attr], &value))
+			continue;
+		if (is_json_context())
+			json_number(o->name, value);
+		else
+			fprintf(f, "%s %s ", o->name,
+				exact(o->unit, value, buf));
+	}
+	return 0;
+}
+
+/*
+ * The statistics, decoded.  Text and JSON say the same, in the same order;
+ * in JSON all is below one key, because tc merges it into the object of the
+ * qdisc, which has "packets", "drops" and others of its own.
+ */
+struct stats {
+	struct rtattr *tb[TCA_REFRAMER_STATS_MAX + 1];
+	FILE *f;
+	bool json;
+	int lines;
+};
+
+static bool has(const struct stats *st, int attr)
+{
+	__u64 value;
+
+	return read_number(st->tb[attr], &value);
+}
+
+static __u64 number(const struct stats *st, int attr)
+{
+	__u64 value;
+
+	return read_number(st->tb[attr], &value) ? value : 0;
+}
+
+/* The entries of a histogram, 0 if there is none or it makes no sense. */
+static size_t hist_len(const struct stats *st, int attr)
+{
+	size_t size = st->tb[attr] ? RTA_PAYLOAD(st->tb[attr]) : 0;
+	size_t len = size / sizeof(__u64);
+
+	return size % sizeof(__u64) || len > 64 ? 0 : len;
+}
+
+static __u64 hist_entry(const struct stats *st, int attr, size_t i)
+{
+	__u64 value;
+
+	memcpy(&value, (char *)RTA_DATA(st->tb[attr]) + i * sizeof(value),
+	       sizeof(value));
+	return value;
+}
+
+static __u64 hist_total(const struct stats *st, int attr)
+{
+	__u64 total = 0;
+	size_t i;
+
+	for (i = 0; i < hist_len(st, attr); i++)
+		total += hist_entry(st, attr, i);
+	return total;
+}
+
+static double ratio(__u64 a, __u64 b)
+{
+	return b ? (double)a / b : 0;
+}
+
+static void text_line(struct stats *st, const char *title)
+{
+	if (st->lines++)
+		print_nl();
+	fprintf(st->f, "  %s", title);
+}
+
+static void text_time(struct stats *st, const char *name, __u64 ns)
+{
+	char buf[SPRINT_BSIZE];
+
+	fprintf(st->f, " %s %s", name, sprint_time64(ns, buf));
+}
+
+static void json_hist(const struct stats *st, int attr)
+{
+	size_t i, len = hist_len(st, attr);
+
+	if (!len)
+		return;
+	open_json_array(PRINT_JSON, "hist");
+	for (i = 0; i < len; i++)
+		json_number(NULL, hist_entry(st, attr, i));
+	close_json_array(PRINT_JSON, NULL);
+}
+
+/* Counters of one kind: "releases deadline 3 full 5 pressure 0". */
+struct field {
+	const char *name;
+	int attr;
+};
+
+static void print_group(struct stats *st, const char *title,
+			const struct field *fields, size_t n)
+{
+	bool open = false;
+	size_t i;
+
+	for (i = 0; i < n; i++) {
+		if (!has(st, fields[i].attr))
+			continue;
+		if (!open && st->json)
+			open_json_object(title);
+		else if (!open)
+			text_line(st, title);
+		open = true;
+
+		if (st->json)
+			json_number(fields[i].name,
+				    number(st, fields[i].attr));
+		else
+			fprintf(st->f, " %s %llu", fields[i].name,
+				(unsigned long long)number(st, fields[i].attr));
+	}
+	if (open && st->json)
+		close_json_object();
+}
+
+/* One more number, on the line of the group before it. */
+static void print_single(struct stats *st, const char *name, int attr)
+{
+	if (!has(st, attr))
+		return;
+	if (st->json)
+		json_number(name, number(st, attr));
+	else
+		fprintf(st->f, " %s %llu", name,
+			(unsigned long long)number(st, attr));
+}
+
+static void print_traffic(struct stats *st)
+{
+	__u64 packets_in = number(st, TCA_REFRAMER_STATS_PACKETS_IN);
+	__u64 packets_out = number(st, TCA_REFRAMER_STATS_PACKETS_OUT);
+	__u64 runs_in = number(st, TCA_REFRAMER_STATS_RUNS_IN);
+	__u64 runs_out = number(st, TCA_REFRAMER_STATS_RUNS_OUT);
+	double locality_in = ratio(packets_in, runs_in);
+	double locality_out = ratio(packets_out, runs_out);
+
+	if (st->json) {
+		json_number("packets_in", packets_in);
+		json_number("packets_out", packets_out);
+		json_number("runs_in", runs_in);
+		json_number("runs_out", runs_out);
+		print_color_float(PRINT_JSON, 0, "locality_in", NULL,
+				  locality_in);
+		print_color_float(PRINT_JSON, 0, "locality_out", NULL,
+				  locality_out);
+		return;
+	}
+
+	text_line(st, "packets");
+	fprintf(st->f, " %llu -> %llu runs %llu -> %llu locality %.2f -> %.2f",
+		(unsigned long long)packets_in,
+		(unsigned long long)packets_out,
+		(unsigned long long)runs_in, (unsigned long long)runs_out,
+		locality_in, locality_out);
+}
+
+static void print_bursts(struct stats *st)
+{
+	static const int hist = TCA_REFRAMER_STATS_BURST_HIST;
+	__u64 bursts = number(st, TCA_REFRAMER_STATS_BURSTS);
+	double mean = ratio(number(st, TCA_REFRAMER_STATS_PACKETS_OUT), bursts);
+	size_t i, len = hist_len(st, hist);
+
+	if (!has(st, TCA_REFRAMER_STATS_BURSTS))
+		return;
+
+	if (st->json) {
+		open_json_object("bursts");
+		json_number("count", bursts);
+		print_color_float(PRINT_JSON, 0, "mean_packets", NULL, mean);
+		json_hist(st, hist);
+		close_json_object();
+		return;
+	}
+
+	text_line(st, "bursts");
+	fprintf(st->f, " %llu mean %.2f", (unsigned long long)bursts, mean);
+	if (hist_total(st, hist))
+		fputs(" hist", st->f);
+	for (i = 0; i < len; i++) {
+		unsigned long long from = 1ULL << i, to = from + (from - 1);
+
+		if (!hist_entry(st, hist, i))
+			continue;
+		fprintf(st->f, " %llu", from);
+		if (i == len - 1)
+			fputs("+", st->f);
+		else if (to > from)
+			fprintf(st->f, "-%llu", to);
+		fprintf(st->f, ":%llu",
+			(unsigned long long)hist_entry(st, hist, i));
+	}
+}
+
+static void print_hold(struct stats *st)
+{
+	static const int hist = TCA_REFRAMER_STATS_HOLD_HIST;
+	size_t i, len = hist_len(st, hist);
+	/* every release, also for reasons that only a newer module knows */
+	__u64 releases = hist_total(st, hist);
+	__u64 sum = number(st, TCA_REFRAMER_STATS_HOLD_SUM);
+	__u64 mean = ratio(sum, releases) + 0.5;
+	__u64 max = number(st, TCA_REFRAMER_STATS_HOLD_MAX);
+	__u64 late = number(st, TCA_REFRAMER_STATS_LATE_MAX);
+	char buf[SPRINT_BSIZE];
+
+	if (!has(st, TCA_REFRAMER_STATS_HOLD_SUM))
+		return;
+
+	if (st->json) {
+		open_json_object("hold");
+		json_number("sum_ns", sum);
+		json_number("mean_ns", mean);
+		json_number("max_ns", max);
+		json_number("late_max_ns", late);
+		json_hist(st, hist);
+		close_json_object();
+		return;
+	}
+
+	text_line(st, "hold");
+	text_time(st, "mean", mean);
+	text_time(st, "max", max);
+	text_time(st, "late", late);
+	if (releases)
+		fputs(" hist", st->f);
+	for (i = 0; i < len; i++) {
+		__u64 from = i ? 1ULL << (i - 1) : 0;
+
+		if (!hist_entry(st, hist, i))
+			continue;
+		fprintf(st->f, " %s", sprint_time64(from, buf));
+		if (i == len - 1)
+			fputs("+", st->f);
+		else if (i)
+			fprintf(st->f, "-%s", sprint_time64(2 * from, buf));
+		fprintf(st->f, ":%llu",
+			(unsigned long long)hist_entry(st, hist, i));
+	}
+}
+
+static void print_memory(struct stats *st)
+{
+	char queue[SPRINT_BSIZE], table[SPRINT_BSIZE];
+	__u64 memory = number(st, TCA_REFRAMER_STATS_MEMORY);
+	__u64 bytes = number(st, TCA_REFRAMER_STATS_TABLE_BYTES);
+
+	if (!has(st, TCA_REFRAMER_STATS_MEMORY))
+		return;
+
+	if (st->json) {
+		json_number("memory_bytes", memory);
+		json_number("table_bytes", bytes);
+		return;
+	}
+
+	text_line(st, "memory");
+	fprintf(st->f, " %s table %s", exact(SIZE, memory, queue),
+		exact(SIZE, bytes, table));
+}
+
+static int reframer_print_xstats(struct qdisc_util *qu, FILE *f,
+				 struct rtattr *xstats)
+{
+	static const struct field releases[] = {
+		{ "deadline", TCA_REFRAMER_STATS_DEADLINE },
+		{ "full", TCA_REFRAMER_STATS_FULL },
+		{ "pressure", TCA_REFRAMER_STATS_PRESSURE },
+	}, flows[] = {
+		{ "held", TCA_REFRAMER_STATS_FLOWS_HELD },
+		{ "ready", TCA_REFRAMER_STATS_FLOWS_READY },
+		{ "peak", TCA_REFRAMER_STATS_FLOWS_PEAK },
+	}, drops[] = {
+		{ "limit", TCA_REFRAMER_STATS_DROP_LIMIT },
+		{ "memory", TCA_REFRAMER_STATS_DROP_MEMORY },
+		{ "change", TCA_REFRAMER_STATS_DROP_CHANGE },
+		{ "reset", TCA_REFRAMER_STATS_DROP_RESET },
+	};
+	struct stats st = { .f = f, .json = is_json_context() };
+
+	(void)qu;
+
+	if (!xstats)
+		return 0;
+	parse_nested(st.tb, TCA_REFRAMER_STATS_MAX, xstats);
+
+	if (st.json)
+		open_json_object("reframer");
+	print_traffic(&st);
+	print_bursts(&st);
+	print_group(&st, "releases", releases, ARRAY_SIZE(releases));
+	print_single(&st, "timers", TCA_REFRAMER_STATS_TIMERS);
+	print_hold(&st);
+	print_group(&st, "flows", flows, ARRAY_SIZE(flows));
+	print_single(&st, "collisions", TCA_REFRAMER_STATS_COLLISIONS);
+	print_group(&st, "drops", drops, ARRAY_SIZE(drops));
+	print_memory(&st);
+	if (st.json)
+		close_json_object();
+	return 0;
+}
+
+struct qdisc_util reframer_qdisc_util = {
+	.id		= "reframer",
+	.parse_qopt	= reframer_parse_opt,
+	.print_qopt	= reframer_print_opt,
+	.print_xstats	= reframer_print_xstats,
+};
