@@ -13,7 +13,7 @@
 /*
  * Options, nested in TCA_OPTIONS.  Every one is a u32 in host byte order; one
  * that is not given keeps its default at creation and its value on a change.
- * A value outside of its range is refused (EINVAL) with a message that names
+ * A value outside of its range is refused (ERANGE) with a message that names
  * the option, the value and the range.  Times are in nanoseconds.
  */
 enum {
@@ -47,7 +47,7 @@ enum {
 #define REFRAMER_LIMIT_MAX		0xffffffffU
 #define REFRAMER_MEMORY_LIMIT_DEFAULT	(32 << 20)
 #define REFRAMER_MEMORY_LIMIT_MIN	1
-#define REFRAMER_MEMORY_LIMIT_MAX	0xffffffffU
+#define REFRAMER_MEMORY_LIMIT_MAX	(1U << 31)	/* 2 GiB */
 #define REFRAMER_FLOWS_DEFAULT		1024
 #define REFRAMER_FLOWS_MIN		8
 #define REFRAMER_FLOWS_MAX		65536

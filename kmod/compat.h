@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* What older kernels lack.  Dropping one of them deletes lines here. */
+#ifndef _REFRAMER_COMPAT_H
+#define _REFRAMER_COMPAT_H
+
+#include <linux/netlink.h>
+
+/*
+ * Before 6.2 an extended ack carries only a pointer to a constant text.  It is
+ * read after the RTNL has been dropped, so each of the latest few messages, all
+ * written under the RTNL, has a buffer of its own.
+ */
+#ifndef NL_SET_ERR_MSG_FMT_MOD
+#define REFRAMER_MSGS		64
+#define REFRAMER_MSG_LEN	80
+
+static inline char *reframer_msg_buffer(void)
+{
+	static char msgs[REFRAMER_MSGS][REFRAMER_MSG_LEN];
+	static unsigned int next;
+
+	return msgs[next++ % REFRAMER_MSGS];
+}
+
+#define NL_SET_ERR_MSG_FMT_MOD(extack, fmt, args...) do {		\
+	struct netlink_ext_ack *__extack = (extack);			\
+	char *__msg = reframer_msg_buffer();				\
+									\
+	snprintf(__msg, REFRAMER_MSG_LEN, KBUILD_MODNAME ": " fmt, ##args); \
+	if (__extack)							\
+		__extack->_msg = __msg;					\
+} while (0)
+#endif
+
+#endif

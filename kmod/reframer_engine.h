@@ -1,0 +1,508 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The engine of reframer: flow table, lists and release decisions.
+ *
+ * A flow is IDLE (holds nothing), HELD (holds packets until its oldest one has
+ * waited for `delay`) or READY (to be sent now).  HELD flows are listed in the
+ * order of their arrival; one delay for all makes that the order of their
+ * deadlines, too.  READY flows are sent in turns, one flow at a time.
+ *
+ *   reframer_add()     IDLE -> not listed yet     a packet joins its flow
+ *   reframer_settle()         -> HELD or READY    what the packet changed
+ *   reframer_expire()                             the timer: which flows are due
+ *   reframer_release_due()    HELD -> READY       one due flow per turn
+ *   reframer_pop()            READY -> IDLE       the next packet to send
+ *   reframer_drop()                               the next packet to lose
+ *
+ * Nothing here sleeps, allocates, reads a clock, takes a lock or loops over
+ * more than the eight ways of a set.  There is no global state: the module
+ * includes this file after the kernel's headers, the unit tests after a few
+ * lines that stand in for them.  The caller serialises all calls; only the
+ * statistics may be read without its lock.
+ */
+#ifndef _REFRAMER_ENGINE_H
+#define _REFRAMER_ENGINE_H
+
+#include <linux/pkt_sch_reframer.h>
+
+#define REFRAMER_WAYS		8
+#define REFRAMER_NEVER		U64_MAX
+
+/* A flow of a single packet below this size is not worth listing by size. */
+#define REFRAMER_FAT_BYTES	4096
+#define REFRAMER_FAT_CLASSES	33	/* fls() of a u32 */
+#define REFRAMER_FAT_SEARCH	8
+
+enum reframer_reason {
+	REFRAMER_DEADLINE,
+	REFRAMER_FULL,
+	REFRAMER_PRESSURE,
+	REFRAMER_REASONS
+};
+
+/* What the engine keeps in the private bytes of skb->cb. */
+struct reframer_skb_cb {
+	u32 hash;
+	u32 truesize;		/* as counted; the skb's own may change */
+};
+
+/* The options, as in the UAPI header. */
+struct reframer_config {
+	u32 delay;
+	u32 slack;
+	u32 burst;
+	u32 burst_bytes;
+	u32 limit;
+	u32 memory_limit;
+	u32 flows;
+};
+
+/*
+ * Eight flows that a hash can choose from.  A tag outlives its flow's packets
+ * until the way is needed.
+ *
+ * When all ways are active, a newcomer shares one of them.  Its hash alone says
+ * which, and for as long as that way holds packets of a stranger, newcomers go
+ * on sharing it although other ways have become free: the stranger may be the
+ * same flow, and the packets of a flow must stay in one queue.
+ */
+struct reframer_set {
+	u32 tag[REFRAMER_WAYS];
+	u8 active;		/* mask of ways that hold packets */
+	u8 shared;		/* mask of ways that hold a stranger's, too */
+} __aligned(64);
+
+/* One cache line. */
+struct reframer_flow {
+	struct sk_buff *head;
+	struct sk_buff *tail;
+	struct list_head node;	/* on held or ready */
+	struct list_head fat;	/* among flows of about the same size */
+	u64 arrival;		/* of the oldest packet when it became HELD */
+	u32 bytes;
+	u32 qlen:31;		/* 0: IDLE */
+	u32 ready:1;
+};
+
+/* Written under the lock, read without it. */
+struct reframer_stats {
+	u64 packets_in;
+	u64 runs_in;
+	u64 packets_out;
+	u64 runs_out;
+	u64 bursts;
+	u64 burst_hist[REFRAMER_BURST_HIST_LEN];
+	u64 releases[REFRAMER_REASONS];
+	u64 hold_sum;
+	u64 hold_max;
+	u64 hold_hist[REFRAMER_HOLD_HIST_LEN];
+	u64 late_max;
+	u64 collisions;
+	u32 flows_held;
+	u32 flows_ready;
+	u32 flows_peak;
+};
+
+struct reframer_engine {
+	/* read mostly */
+	struct reframer_config conf;
+	struct reframer_set *sets;
+	struct reframer_flow *flows;
+	u32 set_mask;
+
+	/* read and written with every packet */
+	u32 qlen;
+	u32 memory;
+	struct list_head held;
+	struct list_head ready;
+	u64 now;		/* the latest time that we were told */
+	u64 due;		/* HELD flows that arrived until then are due */
+	u64 pressed;		/* or until then, because of pressure */
+	struct reframer_flow *turn;	/* the flow that is being sent, if any */
+	u32 turn_packets;
+	u32 turn_bytes;
+	u32 last_in;		/* hashes, to count runs */
+	u32 last_out;
+	struct reframer_stats stats;
+
+	/* flows by size: class n holds those of 2^(n-1) to 2^n - 1 bytes */
+	u64 fat_map;		/* mask of classes that are not empty */
+	struct list_head fat[REFRAMER_FAT_CLASSES];
+};
+
+static inline void reframer_count(u64 *counter, u64 n)
+{
+	WRITE_ONCE(*counter, *counter + n);
+}
+
+static inline void reframer_gauge(u32 *gauge, int n)
+{
+	WRITE_ONCE(*gauge, *gauge + n);
+}
+
+static inline struct reframer_flow *reframer_first(const struct list_head *list)
+{
+	return list_empty(list) ? NULL :
+	       list_first_entry(list, struct reframer_flow, node);
+}
+
+static inline struct reframer_skb_cb *reframer_skb_cb(const struct sk_buff *skb)
+{
+	qdisc_cb_private_validate(skb, sizeof(struct reframer_skb_cb));
+	return (struct reframer_skb_cb *)qdisc_skb_cb(skb)->data;
+}
+
+/*
+ * The caller has set conf and, with zeroes, conf.flows flows (a power of two)
+ * and a set for every eight of them.
+ */
+static inline void reframer_engine_init(struct reframer_engine *e)
+{
+	int i;
+
+	e->set_mask = e->conf.flows / REFRAMER_WAYS - 1;
+	INIT_LIST_HEAD(&e->held);
+	INIT_LIST_HEAD(&e->ready);
+	for (i = 0; i < REFRAMER_FAT_CLASSES; i++)
+		INIT_LIST_HEAD(&e->fat[i]);
+}
+
+static inline bool reframer_over_limit(const struct reframer_engine *e)
+{
+	return e->qlen > e->conf.limit;
+}
+
+static inline bool reframer_over_memory(const struct reframer_engine *e)
+{
+	return e->memory > e->conf.memory_limit;
+}
+
+/* The last eighth of either limit: holding on would only cause drops. */
+static inline bool reframer_under_pressure(const struct reframer_engine *e)
+{
+	const struct reframer_config *c = &e->conf;
+
+	return e->qlen >= c->limit - c->limit / 8 ||
+	       e->memory >= c->memory_limit - c->memory_limit / 8;
+}
+
+static inline bool reframer_flow_full(const struct reframer_engine *e,
+				      const struct reframer_flow *flow)
+{
+	return flow->qlen >= e->conf.burst || flow->bytes >= e->conf.burst_bytes;
+}
+
+static inline unsigned int reframer_fat_class(const struct reframer_flow *flow)
+{
+	if (flow->qlen < 2 && flow->bytes < REFRAMER_FAT_BYTES)
+		return 0;
+	return fls(flow->bytes);
+}
+
+/* Add to the flow's size, or subtract, and keep it in the list of its size. */
+static inline void reframer_flow_resize(struct reframer_engine *e,
+					struct reframer_flow *flow,
+					int packets, int bytes)
+{
+	unsigned int old = reframer_fat_class(flow), new;
+
+	flow->qlen += packets;
+	flow->bytes += bytes;
+	new = reframer_fat_class(flow);
+	if (new == old)
+		return;
+	if (old) {
+		list_del(&flow->fat);
+		if (list_empty(&e->fat[old]))
+			e->fat_map &= ~(1ULL << old);
+	}
+	if (new) {
+		list_add_tail(&flow->fat, &e->fat[new]);
+		e->fat_map |= 1ULL << new;
+	}
+}
+
+static inline void reframer_end_turn(struct reframer_engine *e)
+{
+	u32 class = min_t(u32, fls(e->turn_packets),
+			  REFRAMER_BURST_HIST_LEN) - 1;
+
+	reframer_count(&e->stats.bursts, 1);
+	reframer_count(&e->stats.burst_hist[class], 1);
+	e->turn = NULL;
+	e->turn_packets = 0;
+	e->turn_bytes = 0;
+}
+
+/* The flow of a hash; its way is active from now on. */
+static inline struct reframer_flow *reframer_flow_find(struct reframer_engine *e,
+						       u32 hash)
+{
+	u32 index = hash & e->set_mask, way;
+	struct reframer_set *set = &e->sets[index];
+
+	for (way = 0; way < REFRAMER_WAYS; way++)
+		if (set->tag[way] == hash)
+			goto found;
+
+	/* other bits than those that choose the set or the transmit queue */
+	way = (hash >> 16) % REFRAMER_WAYS;
+	if (set->active == U8_MAX || set->shared & BIT(way)) {
+		set->shared |= BIT(way);
+		reframer_count(&e->stats.collisions, 1);
+	} else {
+		way = ffs(~set->active) - 1;
+		set->tag[way] = hash;
+	}
+found:
+	set->active |= BIT(way);
+	return &e->flows[index * REFRAMER_WAYS + way];
+}
+
+/*
+ * A packet joins its flow.  When reframer_unsettled() says so, the caller tells
+ * the time to reframer_settle() before anything else.
+ */
+static inline struct reframer_flow *reframer_add(struct reframer_engine *e,
+						 struct sk_buff *skb, u32 hash)
+{
+	struct reframer_skb_cb *cb = reframer_skb_cb(skb);
+	struct reframer_flow *flow = reframer_flow_find(e, hash);
+
+	cb->hash = hash;
+	cb->truesize = skb->truesize;
+	skb->next = NULL;
+	if (flow->qlen)
+		flow->tail->next = skb;
+	else
+		flow->head = skb;
+	flow->tail = skb;
+	reframer_flow_resize(e, flow, 1, qdisc_pkt_len(skb));
+
+	e->qlen++;
+	reframer_gauge(&e->memory, cb->truesize);
+	if (hash != e->last_in || !e->stats.packets_in)
+		reframer_count(&e->stats.runs_in, 1);
+	e->last_in = hash;
+	reframer_count(&e->stats.packets_in, 1);
+	return flow;
+}
+
+static inline bool reframer_unsettled(const struct reframer_engine *e,
+				      const struct reframer_flow *flow)
+{
+	return flow->qlen == 1 ||
+	       (!flow->ready && reframer_flow_full(e, flow));
+}
+
+static inline void reframer_release(struct reframer_engine *e,
+				    struct reframer_flow *flow,
+				    enum reframer_reason reason)
+{
+	u64 hold = e->now - flow->arrival;
+	u32 class = min_t(u32, fls64(hold), REFRAMER_HOLD_HIST_LEN - 1);
+
+	list_move_tail(&flow->node, &e->ready);
+	flow->ready = 1;
+	reframer_gauge(&e->stats.flows_held, -1);
+	reframer_gauge(&e->stats.flows_ready, 1);
+	reframer_count(&e->stats.releases[reason], 1);
+	reframer_count(&e->stats.hold_sum, hold);
+	reframer_count(&e->stats.hold_hist[class], 1);
+	if (hold > e->stats.hold_max)
+		WRITE_ONCE(e->stats.hold_max, hold);
+}
+
+/* A flow that began becomes HELD, one that is full (or not to wait) READY. */
+static inline void reframer_settle(struct reframer_engine *e,
+				   struct reframer_flow *flow, u64 now)
+{
+	struct reframer_stats *s = &e->stats;
+
+	e->now = now;
+	if (flow->qlen == 1) {
+		flow->arrival = now;
+		list_add_tail(&flow->node, &e->held);
+		reframer_gauge(&s->flows_held, 1);
+		if (s->flows_held + s->flows_ready > s->flows_peak)
+			WRITE_ONCE(s->flows_peak,
+				   s->flows_held + s->flows_ready);
+	}
+	if (!e->conf.delay)
+		reframer_release(e, flow, REFRAMER_DEADLINE);
+	else if (reframer_flow_full(e, flow))
+		reframer_release(e, flow, REFRAMER_FULL);
+}
+
+/* All that is held now is due: O(1), however many flows that are. */
+static inline void reframer_press(struct reframer_engine *e)
+{
+	e->pressed = e->now;
+}
+
+static inline bool reframer_is_due(const struct reframer_engine *e,
+				   const struct reframer_flow *flow)
+{
+	return flow->arrival <= e->due || flow->arrival <= e->pressed;
+}
+
+/* Flows are HELD and none is due, as far as we know. */
+static inline bool reframer_waiting(const struct reframer_engine *e)
+{
+	const struct reframer_flow *flow = reframer_first(&e->held);
+
+	return flow && !reframer_is_due(e, flow);
+}
+
+/*
+ * When must somebody look again: at once (0) while there is something to send,
+ * at the deadline of the oldest HELD flow, or never.
+ */
+static inline u64 reframer_wakeup(const struct reframer_engine *e)
+{
+	const struct reframer_flow *flow = reframer_first(&e->held);
+
+	if (!list_empty(&e->ready))
+		return 0;
+	if (!flow)
+		return REFRAMER_NEVER;
+	return reframer_is_due(e, flow) ? 0 : flow->arrival + e->conf.delay;
+}
+
+/* Tell the time: if the oldest HELD flow is due, so are those within slack. */
+static inline void reframer_expire(struct reframer_engine *e, u64 now)
+{
+	const struct reframer_flow *flow = reframer_first(&e->held);
+	u64 late;
+
+	e->now = now;
+	if (!flow || now < flow->arrival + e->conf.delay)
+		return;
+	late = now - flow->arrival - e->conf.delay;
+	if (late > e->stats.late_max)
+		WRITE_ONCE(e->stats.late_max, late);
+	e->due = now - e->conf.delay + e->conf.slack;
+}
+
+/*
+ * Between two turns, one due flow goes behind the READY ones.  One per turn is
+ * enough to starve nobody: every turn takes at most one flow from READY.
+ */
+static inline void reframer_release_due(struct reframer_engine *e)
+{
+	struct reframer_flow *flow = reframer_first(&e->held);
+
+	if (!flow || !reframer_is_due(e, flow))
+		return;
+	reframer_release(e, flow, flow->arrival <= e->due ? REFRAMER_DEADLINE :
+							    REFRAMER_PRESSURE);
+}
+
+/* Take the oldest packet of a flow. */
+static inline struct sk_buff *reframer_take(struct reframer_engine *e,
+					    struct reframer_flow *flow)
+{
+	struct sk_buff *skb = flow->head;
+
+	flow->head = skb->next;
+	skb_mark_not_on_list(skb);
+	reframer_flow_resize(e, flow, -1, -(int)qdisc_pkt_len(skb));
+	e->qlen--;
+	reframer_gauge(&e->memory, -reframer_skb_cb(skb)->truesize);
+
+	if (!flow->qlen) {
+		u32 index = flow - e->flows;
+		struct reframer_set *set = &e->sets[index / REFRAMER_WAYS];
+
+		set->active &= ~BIT(index % REFRAMER_WAYS);
+		set->shared &= ~BIT(index % REFRAMER_WAYS);
+		list_del(&flow->node);
+		if (flow->ready)
+			reframer_gauge(&e->stats.flows_ready, -1);
+		else
+			reframer_gauge(&e->stats.flows_held, -1);
+		flow->ready = 0;
+		if (flow == e->turn)
+			reframer_end_turn(e);
+	}
+	return skb;
+}
+
+/*
+ * The next packet to send, or NULL.  A turn lasts until its flow is drained or
+ * has had its burst; then the flow queues up again behind the others.
+ */
+static inline struct sk_buff *reframer_pop(struct reframer_engine *e)
+{
+	struct reframer_flow *flow = reframer_first(&e->ready);
+	struct sk_buff *skb;
+	u32 hash;
+
+	if (!flow)
+		return NULL;
+
+	e->turn = flow;
+	e->turn_packets++;
+	e->turn_bytes += qdisc_pkt_len(flow->head);
+	skb = reframer_take(e, flow);
+	if (e->turn_packets >= e->conf.burst ||
+	    e->turn_bytes >= e->conf.burst_bytes) {
+		reframer_end_turn(e);
+		list_move_tail(&flow->node, &e->ready);
+	}
+
+	hash = reframer_skb_cb(skb)->hash;
+	if (hash != e->last_out || !e->stats.packets_out)
+		reframer_count(&e->stats.runs_out, 1);
+	e->last_out = hash;
+	reframer_count(&e->stats.packets_out, 1);
+	return skb;
+}
+
+/*
+ * The flow to lose a packet: one of the class of the largest, the largest of
+ * the first few there.  So no other is more than twice as large.
+ * When all flows are of one small packet, the oldest.
+ */
+static inline struct reframer_flow *
+reframer_victim(const struct reframer_engine *e)
+{
+	struct reframer_flow *flow, *fattest = NULL;
+	int n = 0;
+
+	if (!e->fat_map)
+		return reframer_first(&e->ready) ?: reframer_first(&e->held);
+	list_for_each_entry(flow, &e->fat[fls64(e->fat_map) - 1], fat) {
+		if (!fattest || flow->bytes > fattest->bytes)
+			fattest = flow;
+		if (++n == REFRAMER_FAT_SEARCH)
+			break;
+	}
+	return fattest;
+}
+
+/* The packet to lose, the oldest of the fattest flow, or NULL if none is left */
+static inline struct sk_buff *reframer_drop(struct reframer_engine *e,
+					    struct reframer_flow **victim)
+{
+	*victim = reframer_victim(e);
+	return *victim ? reframer_take(e, *victim) : NULL;
+}
+
+/*
+ * After a change of the configuration: flows that no longer need to wait.  The
+ * one place that looks at every HELD flow; not for the datapath.
+ */
+static inline void reframer_resettle(struct reframer_engine *e, u64 now)
+{
+	struct reframer_flow *flow, *next;
+
+	e->now = now;
+	list_for_each_entry_safe(flow, next, &e->held, node)
+		if (reframer_flow_full(e, flow))
+			reframer_release(e, flow, REFRAMER_FULL);
+	if (reframer_under_pressure(e))
+		reframer_press(e);
+}
+
+#endif

@@ -1,0 +1,489 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * net/sched/sch_reframer.c	Sort packets by flow
+ *
+ * Servers and network functions do less work per packet when the packets of a
+ * flow arrive one after the other: GRO merges them, caches stay warm.  Networks
+ * deliver them interleaved.  reframer holds packets for a bounded time, some
+ * microseconds, and sends each flow as one burst.  It is for the egress of a
+ * router, load balancer or hypervisor in front of the machine that shall gain.
+ *
+ * The idea is that of H. Ghasemirahni et al., "Packet Order Matters! Improving
+ * Application Performance by Deliberately Delaying Packets", NSDI 2022.
+ *
+ * A flow is what skb_get_hash() takes for one.
+ *
+ * enqueue() puts the packet into the slot of its flow.  A flow that begins is
+ * held until `delay` after this first packet; a flow that has a burst together
+ * may go at once.  Over the limit, the fattest flow loses from its head.
+ *
+ * dequeue() sends one flow until it is drained, then the next.  It reads the
+ * clock only when the one timer, armed for the oldest flow held, has expired;
+ * then all flows due within `slack` may go.
+ */
+#include <linux/module.h>
+#include <linux/types.h>
+#include <linux/kernel.h>
+#include <linux/bitops.h>
+#include <linux/list.h>
+#include <linux/log2.h>
+#include <linux/rtnetlink.h>
+#include <linux/skbuff.h>
+#include <net/netlink.h>
+#include <net/pkt_sched.h>
+
+#include "compat.h"
+#include "reframer_engine.h"
+
+/* The most packets that one enqueue() drops: a bound on the work in it */
+#define REFRAMER_DROP_BATCH	64
+
+struct reframer_sched_data {
+	struct reframer_engine engine;
+	struct qdisc_watchdog watchdog;
+	bool armed;		/* the watchdog, until we see that it expired */
+	bool slack_given;	/* else it follows the delay */
+
+	/* seldom used; written under the lock, read without it */
+	u64 timers;
+	u64 drop_limit;
+	u64 drop_memory;
+	u64 drop_change;
+	u64 drop_reset;
+};
+
+static void reframer_arm(struct reframer_sched_data *q)
+{
+	u64 wakeup = reframer_wakeup(&q->engine);
+
+	if (wakeup == REFRAMER_NEVER)
+		return;
+	qdisc_watchdog_schedule_ns(&q->watchdog, wakeup);
+	q->armed = true;
+}
+
+/* Drop a packet, the oldest of the fattest flow, from all counters. */
+static struct sk_buff *reframer_evict(struct Qdisc *sch,
+				      struct reframer_flow **victim)
+{
+	struct reframer_sched_data *q = qdisc_priv(sch);
+	struct sk_buff *skb = reframer_drop(&q->engine, victim);
+
+	if (!skb)
+		return NULL;
+	sch->q.qlen--;
+	qdisc_qstats_backlog_dec(sch, skb);
+	qdisc_qstats_drop(sch);
+	return skb;
+}
+
+/*
+ * @flow has just got a packet of @pkt_len bytes and that was too much.  The
+ * parents have not counted this packet yet, and will not when we return CN.
+ */
+static int reframer_overlimit(struct Qdisc *sch, struct reframer_flow *flow,
+			      unsigned int pkt_len, struct sk_buff **to_free)
+{
+	struct reframer_sched_data *q = qdisc_priv(sch);
+	unsigned int packets = 0, bytes = 0;
+	struct reframer_flow *victim;
+	bool congested = false;
+	struct sk_buff *skb;
+
+	do {
+		if (reframer_over_limit(&q->engine))
+			reframer_count(&q->drop_limit, 1);
+		else
+			reframer_count(&q->drop_memory, 1);
+		skb = reframer_evict(sch, &victim);
+		packets++;
+		bytes += qdisc_pkt_len(skb);
+		congested |= victim == flow;
+		__qdisc_drop(skb, to_free);
+	} while (packets < REFRAMER_DROP_BATCH &&
+		 (reframer_over_limit(&q->engine) ||
+		  reframer_over_memory(&q->engine)));
+
+	if (congested) {
+		packets--;
+		bytes -= pkt_len;
+	}
+	if (packets || bytes)
+		qdisc_tree_reduce_backlog(sch, packets, bytes);
+	return congested ? NET_XMIT_CN : NET_XMIT_SUCCESS;
+}
+
+static int reframer_enqueue(struct sk_buff *skb, struct Qdisc *sch,
+			    struct sk_buff **to_free)
+{
+	struct reframer_sched_data *q = qdisc_priv(sch);
+	struct reframer_engine *e = &q->engine;
+	struct reframer_flow *flow;
+
+	flow = reframer_add(e, skb, skb_get_hash(skb));
+	if (reframer_unsettled(e, flow))
+		reframer_settle(e, flow, ktime_get_ns());
+	qdisc_qstats_backlog_inc(sch, skb);
+	sch->q.qlen++;
+
+	if (likely(!reframer_under_pressure(e)))
+		return NET_XMIT_SUCCESS;
+	reframer_press(e);
+	if (!reframer_over_limit(e) && !reframer_over_memory(e))
+		return NET_XMIT_SUCCESS;
+	return reframer_overlimit(sch, flow, qdisc_pkt_len(skb), to_free);
+}
+
+/*
+ * Called after every enqueue(), mostly to find nothing due: then the watchdog
+ * is armed, and to see that is all we do.
+ */
+static struct sk_buff *reframer_dequeue(struct Qdisc *sch)
+{
+	struct reframer_sched_data *q = qdisc_priv(sch);
+	struct reframer_engine *e = &q->engine;
+	struct sk_buff *skb;
+
+	if (!e->turn) {
+		if (reframer_waiting(e) &&
+		    !hrtimer_is_queued(&q->watchdog.timer)) {
+			if (q->armed) {
+				q->armed = false;
+				reframer_count(&q->timers, 1);
+			}
+			reframer_expire(e, ktime_get_ns());
+			if (reframer_waiting(e))
+				reframer_arm(q);
+		}
+		reframer_release_due(e);
+	}
+
+	skb = reframer_pop(e);
+	if (!skb)
+		return NULL;
+	sch->q.qlen--;
+	qdisc_qstats_backlog_dec(sch, skb);
+	qdisc_bstats_update(sch, skb);
+	return skb;
+}
+
+static void reframer_reset(struct Qdisc *sch)
+{
+	struct reframer_sched_data *q = qdisc_priv(sch);
+	struct reframer_flow *victim;
+	struct sk_buff *skb;
+
+	qdisc_watchdog_cancel(&q->watchdog);
+	q->armed = false;
+	while ((skb = reframer_evict(sch, &victim))) {
+		reframer_count(&q->drop_reset, 1);
+		rtnl_kfree_skbs(skb, skb);
+	}
+}
+
+/*
+ * The options, in the order of their attributes: every one is a u32.  Messages
+ * and ranges come from here; the policy checks types and lengths.
+ */
+static const struct reframer_option {
+	const char *name;
+	const char *unit;
+	u32 min;
+	u32 max;
+	size_t offset;		/* in struct reframer_config */
+} reframer_options[TCA_REFRAMER_MAX + 1] = {
+#define REFRAMER_OPTION(attr, field, unit, min, max)			\
+	[attr] = { #field, unit, min, max,				\
+		   offsetof(struct reframer_config, field) }
+	REFRAMER_OPTION(TCA_REFRAMER_DELAY, delay, " ns",
+			0, REFRAMER_DELAY_MAX),
+	REFRAMER_OPTION(TCA_REFRAMER_SLACK, slack, " ns",
+			0, REFRAMER_DELAY_MAX),
+	REFRAMER_OPTION(TCA_REFRAMER_BURST, burst, "",
+			REFRAMER_BURST_MIN, REFRAMER_BURST_MAX),
+	REFRAMER_OPTION(TCA_REFRAMER_BURST_BYTES, burst_bytes, "",
+			REFRAMER_BURST_BYTES_MIN, REFRAMER_BURST_BYTES_MAX),
+	REFRAMER_OPTION(TCA_REFRAMER_LIMIT, limit, "",
+			REFRAMER_LIMIT_MIN, REFRAMER_LIMIT_MAX),
+	REFRAMER_OPTION(TCA_REFRAMER_MEMORY_LIMIT, memory_limit, "",
+			REFRAMER_MEMORY_LIMIT_MIN, REFRAMER_MEMORY_LIMIT_MAX),
+	REFRAMER_OPTION(TCA_REFRAMER_FLOWS, flows, "",
+			REFRAMER_FLOWS_MIN, REFRAMER_FLOWS_MAX),
+#undef REFRAMER_OPTION
+};
+
+static const struct nla_policy reframer_policy[TCA_REFRAMER_MAX + 1] = {
+	[TCA_REFRAMER_DELAY]		= { .type = NLA_U32 },
+	[TCA_REFRAMER_SLACK]		= { .type = NLA_U32 },
+	[TCA_REFRAMER_BURST]		= { .type = NLA_U32 },
+	[TCA_REFRAMER_BURST_BYTES]	= { .type = NLA_U32 },
+	[TCA_REFRAMER_LIMIT]		= { .type = NLA_U32 },
+	[TCA_REFRAMER_MEMORY_LIMIT]	= { .type = NLA_U32 },
+	[TCA_REFRAMER_FLOWS]		= { .type = NLA_U32 },
+};
+
+static u32 *reframer_option_value(struct reframer_config *conf, int attr)
+{
+	return (u32 *)((char *)conf + reframer_options[attr].offset);
+}
+
+/* Read @opt on top of @conf, or refuse it and name the reason. */
+static int reframer_parse(struct reframer_config *conf, bool *slack_given,
+			  struct nlattr *opt, struct netlink_ext_ack *extack)
+{
+	struct nlattr *tb[TCA_REFRAMER_MAX + 1];
+	int attr, err;
+
+	/* iproute2 does not set NLA_F_NESTED: parse the payload, strictly */
+	err = nla_parse(tb, TCA_REFRAMER_MAX, nla_data(opt), nla_len(opt),
+			reframer_policy, extack);
+	if (err < 0)
+		return err;
+
+	for (attr = 1; attr <= TCA_REFRAMER_MAX; attr++) {
+		const struct reframer_option *o = &reframer_options[attr];
+		u32 value;
+
+		if (!tb[attr])
+			continue;
+		value = nla_get_u32(tb[attr]);
+		if (value < o->min || value > o->max) {
+			NL_SET_ERR_MSG_FMT_MOD(extack,
+					       "%s %u%s not in %u..%u%s",
+					       o->name, value, o->unit,
+					       o->min, o->max, o->unit);
+			NL_SET_BAD_ATTR(extack, tb[attr]);
+			return -ERANGE;
+		}
+		*reframer_option_value(conf, attr) = value;
+	}
+
+	*slack_given |= !!tb[TCA_REFRAMER_SLACK];
+	if (!*slack_given)
+		conf->slack = conf->delay;
+	if (conf->slack > conf->delay) {
+		NL_SET_ERR_MSG_FMT_MOD(extack,
+				       "slack %u ns not in 0..%u ns (delay)",
+				       conf->slack, conf->delay);
+		return -ERANGE;
+	}
+	conf->flows = roundup_pow_of_two(conf->flows);
+	return 0;
+}
+
+static int reframer_change(struct Qdisc *sch, struct nlattr *opt,
+			   struct netlink_ext_ack *extack)
+{
+	struct reframer_sched_data *q = qdisc_priv(sch);
+	struct reframer_engine *e = &q->engine;
+	struct reframer_config conf = e->conf;
+	unsigned int packets = 0, bytes = 0;
+	bool slack_given = q->slack_given;
+	struct reframer_flow *victim;
+	struct sk_buff *skb;
+	int attr, err;
+
+	err = reframer_parse(&conf, &slack_given, opt, extack);
+	if (err)
+		return err;
+	if (conf.flows != e->conf.flows) {
+		NL_SET_ERR_MSG_FMT_MOD(extack,
+				       "flows %u not possible, fixed at creation: %u",
+				       conf.flows, e->conf.flows);
+		return -EINVAL;
+	}
+
+	sch_tree_lock(sch);
+
+	for (attr = 1; attr <= TCA_REFRAMER_MAX; attr++)
+		WRITE_ONCE(*reframer_option_value(&e->conf, attr),
+			   *reframer_option_value(&conf, attr));
+	q->slack_given = slack_given;
+
+	/* By our own counters: a packet that a parent peeked is in gso_skb. */
+	while (reframer_over_limit(e) || reframer_over_memory(e)) {
+		skb = reframer_evict(sch, &victim);
+		packets++;
+		bytes += qdisc_pkt_len(skb);
+		rtnl_kfree_skbs(skb, skb);
+	}
+	reframer_count(&q->drop_change, packets);
+	if (packets)
+		qdisc_tree_reduce_backlog(sch, packets, bytes);
+
+	reframer_resettle(e, ktime_get_ns());
+	reframer_arm(q);
+
+	sch_tree_unlock(sch);
+	return 0;
+}
+
+static void reframer_destroy(struct Qdisc *sch)
+{
+	struct reframer_sched_data *q = qdisc_priv(sch);
+
+	qdisc_watchdog_cancel(&q->watchdog);
+	kvfree(q->engine.sets);
+	kvfree(q->engine.flows);
+}
+
+/* When this fails the core calls destroy(). */
+static int reframer_init(struct Qdisc *sch, struct nlattr *opt,
+			 struct netlink_ext_ack *extack)
+{
+	struct reframer_sched_data *q = qdisc_priv(sch);
+	struct reframer_engine *e = &q->engine;
+	int err;
+
+	qdisc_watchdog_init(&q->watchdog, sch);
+
+	e->conf = (struct reframer_config) {
+		.delay		= REFRAMER_DELAY_DEFAULT,
+		.slack		= REFRAMER_DELAY_DEFAULT,
+		.burst		= REFRAMER_BURST_DEFAULT,
+		.burst_bytes	= REFRAMER_BURST_BYTES_DEFAULT,
+		.limit		= REFRAMER_LIMIT_DEFAULT,
+		.memory_limit	= REFRAMER_MEMORY_LIMIT_DEFAULT,
+		.flows		= REFRAMER_FLOWS_DEFAULT,
+	};
+	if (opt) {
+		err = reframer_parse(&e->conf, &q->slack_given, opt, extack);
+		if (err)
+			return err;
+	}
+
+	e->sets = kvcalloc(e->conf.flows / REFRAMER_WAYS, sizeof(*e->sets),
+			   GFP_KERNEL);
+	e->flows = kvcalloc(e->conf.flows, sizeof(*e->flows), GFP_KERNEL);
+	if (!e->sets || !e->flows)
+		return -ENOMEM;
+
+	BUILD_BUG_ON(sizeof(struct reframer_set) != 64);
+	BUILD_BUG_ON(sizeof(long) == 8 && sizeof(struct reframer_flow) != 64);
+	reframer_engine_init(e);
+	return 0;
+}
+
+static int reframer_dump(struct Qdisc *sch, struct sk_buff *skb)
+{
+	struct reframer_sched_data *q = qdisc_priv(sch);
+	struct nlattr *nest = nla_nest_start_noflag(skb, TCA_OPTIONS);
+	int attr;
+
+	if (!nest)
+		return -EMSGSIZE;
+	for (attr = 1; attr <= TCA_REFRAMER_MAX; attr++) {
+		u32 *value = reframer_option_value(&q->engine.conf, attr);
+
+		if (nla_put_u32(skb, attr, READ_ONCE(*value))) {
+			nla_nest_cancel(skb, nest);
+			return -EMSGSIZE;
+		}
+	}
+	return nla_nest_end(skb, nest);
+}
+
+static int reframer_put_u64(struct sk_buff *skb, int attr, const u64 *counter)
+{
+	return nla_put_u64_64bit(skb, attr, READ_ONCE(*counter),
+				 TCA_REFRAMER_STATS_PAD);
+}
+
+static int reframer_put_hist(struct sk_buff *skb, int attr, const u64 *hist,
+			     unsigned int len)
+{
+	struct nlattr *nla = nla_reserve_64bit(skb, attr, len * sizeof(u64),
+					       TCA_REFRAMER_STATS_PAD);
+	u64 *to;
+
+	if (!nla)
+		return -EMSGSIZE;
+	for (to = nla_data(nla); len--; to++, hist++)
+		*to = READ_ONCE(*hist);
+	return 0;
+}
+
+static int reframer_dump_stats(struct Qdisc *sch, struct gnet_dump *d)
+{
+	struct nlattr *nest = nla_nest_start_noflag(d->skb, TCA_STATS_APP);
+	struct reframer_sched_data *q = qdisc_priv(sch);
+	const struct reframer_engine *e = &q->engine;
+	const struct reframer_stats *s = &e->stats;
+	const struct reframer_config *c = &e->conf;
+
+	if (!nest)
+		return -1;
+
+#define PUT_U64(attr, value)						\
+	reframer_put_u64(d->skb, TCA_REFRAMER_STATS_##attr, &(value))
+#define PUT_U32(attr, value)						\
+	nla_put_u32(d->skb, TCA_REFRAMER_STATS_##attr, READ_ONCE(value))
+#define PUT_HIST(attr, hist, len)					\
+	reframer_put_hist(d->skb, TCA_REFRAMER_STATS_##attr, hist, len)
+	if (PUT_U64(PACKETS_IN, s->packets_in) ||
+	    PUT_U64(RUNS_IN, s->runs_in) ||
+	    PUT_U64(PACKETS_OUT, s->packets_out) ||
+	    PUT_U64(RUNS_OUT, s->runs_out) ||
+	    PUT_U64(BURSTS, s->bursts) ||
+	    PUT_HIST(BURST_HIST, s->burst_hist, REFRAMER_BURST_HIST_LEN) ||
+	    PUT_U64(DEADLINE, s->releases[REFRAMER_DEADLINE]) ||
+	    PUT_U64(FULL, s->releases[REFRAMER_FULL]) ||
+	    PUT_U64(PRESSURE, s->releases[REFRAMER_PRESSURE]) ||
+	    PUT_U64(HOLD_SUM, s->hold_sum) ||
+	    PUT_U64(HOLD_MAX, s->hold_max) ||
+	    PUT_HIST(HOLD_HIST, s->hold_hist, REFRAMER_HOLD_HIST_LEN) ||
+	    PUT_U64(LATE_MAX, s->late_max) ||
+	    PUT_U64(TIMERS, q->timers) ||
+	    PUT_U64(COLLISIONS, s->collisions) ||
+	    PUT_U64(DROP_LIMIT, q->drop_limit) ||
+	    PUT_U64(DROP_MEMORY, q->drop_memory) ||
+	    PUT_U64(DROP_CHANGE, q->drop_change) ||
+	    PUT_U64(DROP_RESET, q->drop_reset) ||
+	    PUT_U32(FLOWS_HELD, s->flows_held) ||
+	    PUT_U32(FLOWS_READY, s->flows_ready) ||
+	    PUT_U32(FLOWS_PEAK, s->flows_peak) ||
+	    PUT_U32(MEMORY, e->memory) ||
+	    nla_put_u32(d->skb, TCA_REFRAMER_STATS_TABLE_BYTES,
+			c->flows * sizeof(*e->flows) +
+			c->flows / REFRAMER_WAYS * sizeof(*e->sets))) {
+		nla_nest_cancel(d->skb, nest);
+		return -1;
+	}
+#undef PUT_U64
+#undef PUT_U32
+#undef PUT_HIST
+
+	nla_nest_end(d->skb, nest);
+	return 0;
+}
+
+static struct Qdisc_ops reframer_qdisc_ops __read_mostly = {
+	.id		= "reframer",
+	.priv_size	= sizeof(struct reframer_sched_data),
+	.enqueue	= reframer_enqueue,
+	.dequeue	= reframer_dequeue,
+	.peek		= qdisc_peek_dequeued,
+	.init		= reframer_init,
+	.reset		= reframer_reset,
+	.destroy	= reframer_destroy,
+	.change		= reframer_change,
+	.dump		= reframer_dump,
+	.dump_stats	= reframer_dump_stats,
+	.owner		= THIS_MODULE,
+};
+
+static int __init reframer_module_init(void)
+{
+	return register_qdisc(&reframer_qdisc_ops);
+}
+
+static void __exit reframer_module_exit(void)
+{
+	unregister_qdisc(&reframer_qdisc_ops);
+}
+
+module_init(reframer_module_init)
+module_exit(reframer_module_exit)
+MODULE_LICENSE("GPL");
+MODULE_DESCRIPTION("Sort packets by flow");
+MODULE_ALIAS("net-sch-reframer");
