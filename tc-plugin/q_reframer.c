@@ -377,6 +377,9 @@ static void print_traffic(struct stats *st)
 	double locality_in = ratio(packets_in, runs_in);
 	double locality_out = ratio(packets_out, runs_out);
 
+	if (!has(st, TCA_REFRAMER_STATS_PACKETS_IN))
+		return;
+
 	if (st->json) {
 		json_number("packets_in", packets_in);
 		json_number("packets_out", packets_out);
