@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * q_reframer.c - the options and statistics of the reframer qdisc in tc.
+ * The options and statistics of the reframer qdisc in tc.
  *
  * Options are sent only if given, so the module's own defaults hold, and the
  * module alone judges their ranges: its message names the culprit.  Attributes

@@ -14,7 +14,6 @@
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
 
-/* tc finds it as <kind>_qdisc_util and links it into a list: never const */
 struct qdisc_util {
 	struct qdisc_util *next;
 	const char *id;
@@ -27,15 +26,18 @@ struct qdisc_util {
 			  struct nlmsghdr *n, const char *dev);
 	int (*print_copt)(struct qdisc_util *qu, FILE *f, struct rtattr *opt);
 	int (*has_block)(struct qdisc_util *qu, struct rtattr *opt,
-			 uint32_t block_idx, bool *p_has);
+			 __u32 block_idx, bool *p_has);
 };
+
+/* tc looks it up by this name and links it into a list: never const */
+extern struct qdisc_util reframer_qdisc_util;
 
 /* the command line; a number is 0 on success, -1 if it is none */
 int get_u32(__u32 *val, const char *arg, int base);
 int get_time64(__s64 *time, const char *arg);
 int get_size(unsigned int *size, const char *arg);
-void duparg(const char *key, const char *arg) __attribute__((noreturn));
-void incomplete_command(void) __attribute__((noreturn));
+_Noreturn void duparg(const char *key, const char *arg);
+_Noreturn void incomplete_command(void);
 
 /* netlink */
 int addattr32(struct nlmsghdr *n, int maxlen, int type, __u32 data);
