@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdnoreturn.h>
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
 
@@ -36,8 +37,8 @@ extern struct qdisc_util reframer_qdisc_util;
 int get_u32(__u32 *val, const char *arg, int base);
 int get_time64(__s64 *time, const char *arg);
 int get_size(unsigned int *size, const char *arg);
-_Noreturn void duparg(const char *key, const char *arg);
-_Noreturn void incomplete_command(void);
+noreturn void duparg(const char *key, const char *arg);
+noreturn void incomplete_command(void);
 
 /* netlink */
 int addattr32(struct nlmsghdr *n, int maxlen, int type, __u32 data);
