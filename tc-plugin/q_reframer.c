@@ -63,7 +63,8 @@ static const char *exact(enum unit unit, __u64 value, char *buf)
 		{ 1000000000, "s" }, { 1000000, "ms" }, { 1000, "us" },
 		{ 1, "ns" }
 	}, sizes[] = {
-		{ 1 << 20, "Mb" }, { 1 << 10, "Kb" }, { 1, "b" }
+		{ 1 << 30, "Gb" }, { 1 << 20, "Mb" }, { 1 << 10, "Kb" },
+		{ 1, "b" }
 	}, counts[] = {
 		{ 1, "" }
 	};
