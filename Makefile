@@ -1,20 +1,23 @@
 # SPDX-License-Identifier: GPL-2.0
 #
-#   make                    the module and the tc plugin
-#   make install            put them where this machine's kernel and tc look
-#   make uninstall          and take them away again
-#   make unit               test the engine in user space
-#   make selftests          the programs that the selftests need
+#   make                build the module and the tc plugin
+#   make install        put them where this machine's kernel and tc look
+#   make installcheck   say what tc and the kernel find there
+#   make uninstall      take them away again
+#   make unit           test the engine in user space
+#   make selftests      build the programs that the selftests need
+#   make clean
 #
 # KERNELDIR   build tree of the kernel      (/lib/modules/`uname -r`/build)
 # DESTDIR     prefix of all that is installed                        (none)
-# TC_LIB_DIR  where tc looks for plugins           (LIBDIR/tc of this machine)
-# MANDIR      where man looks                           (/usr/share/man)
+# TC_LIB_DIR  where tc looks for plugins   (the directory named in tc itself)
+# MANDIR      where man looks                              (/usr/share/man)
 
-KERNELRELEASE ?= $(shell uname -r)
-KERNELDIR ?= /lib/modules/$(KERNELRELEASE)/build
+KERNELDIR ?= /lib/modules/$(shell uname -r)/build
+KERNELRELEASE = $(shell $(MAKE) -s -C $(KERNELDIR) kernelrelease)
 MANDIR ?= /usr/share/man
-TC_LIB_DIR ?= $(shell scripts/tc-lib-dir)
+TC ?= $(shell PATH="$$PATH:/usr/sbin:/sbin" command -v tc)
+TC_LIB_DIR ?= $(shell grep -aoE '/[[:alnum:]_./-]+/tc\b' $(TC) | head -n 1)
 
 all: module plugin
 
@@ -30,24 +33,36 @@ selftests:
 unit:
 	$(MAKE) -C selftests/unit run
 
-install: all
+install:
+	@test -n "$(TC_LIB_DIR)" || { echo "tc not found: install iproute2" \
+		"or set TC_LIB_DIR" >&2; exit 1; }
 	$(MAKE) -C $(KERNELDIR) M=$(CURDIR) INSTALL_MOD_PATH=$(DESTDIR) \
-		INSTALL_MOD_DIR=updates modules_install
+		modules_install
+	$(if $(DESTDIR),,depmod $(KERNELRELEASE))
 	install -D -m 644 tc-plugin/q_reframer.so \
 		$(DESTDIR)$(TC_LIB_DIR)/q_reframer.so
 	install -D -m 644 tc-plugin/tc-reframer.8 \
 		$(DESTDIR)$(MANDIR)/man8/tc-reframer.8
 
+installcheck:
+	@echo "tc:     $(TC) ($$($(TC) -V))"
+	@echo "plugin: $(TC_LIB_DIR)/q_reframer.so"
+	@LD_BIND_NOW=1 $(TC) qdisc add dev lo root reframer help 2>&1 | \
+		grep -q '^Usage: .* reframer' || { echo "tc does not load it" >&2; \
+		exit 1; }
+	@echo "module: $$(modinfo -n -k $(KERNELRELEASE) sch_reframer)"
+
 uninstall:
-	$(RM) $(DESTDIR)/lib/modules/$(KERNELRELEASE)/updates/sch_reframer.ko*
+	find $(DESTDIR)/lib/modules/$(KERNELRELEASE) \
+		-name 'sch_reframer.ko*' -delete
+	$(if $(DESTDIR),,depmod $(KERNELRELEASE))
 	$(RM) $(DESTDIR)$(TC_LIB_DIR)/q_reframer.so
 	$(RM) $(DESTDIR)$(MANDIR)/man8/tc-reframer.8
-	depmod -b $(DESTDIR)/ $(KERNELRELEASE)
 
 clean:
-	if [ -d $(KERNELDIR) ]; then \
-		$(MAKE) -C $(KERNELDIR) M=$(CURDIR) clean; fi
+	test ! -d $(KERNELDIR) || $(MAKE) -C $(KERNELDIR) M=$(CURDIR) clean
 	$(MAKE) -C tc-plugin clean
 	$(MAKE) -C selftests clean
+	$(MAKE) -C selftests/unit clean
 
-.PHONY: all module plugin selftests unit install uninstall clean
+.PHONY: all module plugin selftests unit install installcheck uninstall clean

@@ -267,7 +267,6 @@ static int reframer_parse(struct reframer_config *conf, bool *slack_given,
 				       conf->slack, conf->delay);
 		return -ERANGE;
 	}
-	conf->flows = roundup_pow_of_two(conf->flows);
 	return 0;
 }
 
@@ -286,12 +285,13 @@ static int reframer_change(struct Qdisc *sch, struct nlattr *opt,
 	err = reframer_parse(&conf, &slack_given, opt, extack);
 	if (err)
 		return err;
-	if (conf.flows != e->conf.flows) {
+	if (roundup_pow_of_two(conf.flows) != e->conf.flows) {
 		NL_SET_ERR_MSG_FMT_MOD(extack,
-				       "flows %u not possible, fixed at creation: %u",
+				       "flows %u not %u, fixed at creation",
 				       conf.flows, e->conf.flows);
 		return -EINVAL;
 	}
+	conf.flows = e->conf.flows;
 
 	sch_tree_lock(sch);
 
@@ -351,6 +351,7 @@ static int reframer_init(struct Qdisc *sch, struct nlattr *opt,
 		if (err)
 			return err;
 	}
+	e->conf.flows = roundup_pow_of_two(e->conf.flows);
 
 	e->sets = kvcalloc(e->conf.flows / REFRAMER_WAYS, sizeof(*e->sets),
 			   GFP_KERNEL);
