@@ -26,7 +26,6 @@
 #include <linux/pkt_sch_reframer.h>
 
 #define REFRAMER_WAYS		8
-#define REFRAMER_NEVER		U64_MAX
 
 /* A flow of a single packet below this size is not worth listing by size. */
 #define REFRAMER_FAT_BYTES	4096
@@ -354,31 +353,21 @@ static inline bool reframer_waiting(const struct reframer_engine *e)
 	return flow && !reframer_is_due(e, flow);
 }
 
-/*
- * When must somebody look again: at once (0) while there is something to send,
- * at the deadline of the oldest HELD flow, or never.
- */
-static inline u64 reframer_wakeup(const struct reframer_engine *e)
+/* When the oldest HELD flow is due; there must be one. */
+static inline u64 reframer_deadline(const struct reframer_engine *e)
 {
-	const struct reframer_flow *flow = reframer_first(&e->held);
-
-	if (!list_empty(&e->ready))
-		return 0;
-	if (!flow)
-		return REFRAMER_NEVER;
-	return reframer_is_due(e, flow) ? 0 : flow->arrival + e->conf.delay;
+	return reframer_first(&e->held)->arrival + e->conf.delay;
 }
 
 /* Tell the time: if the oldest HELD flow is due, so are those within slack. */
 static inline void reframer_expire(struct reframer_engine *e, u64 now)
 {
-	const struct reframer_flow *flow = reframer_first(&e->held);
 	u64 late;
 
 	e->now = now;
-	if (!flow || now < flow->arrival + e->conf.delay)
+	if (list_empty(&e->held) || now < reframer_deadline(e))
 		return;
-	late = now - flow->arrival - e->conf.delay;
+	late = now - reframer_deadline(e);
 	if (late > e->stats.late_max)
 		WRITE_ONCE(e->stats.late_max, late);
 	e->due = now - e->conf.delay + e->conf.slack;

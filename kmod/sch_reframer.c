@@ -52,13 +52,9 @@ struct reframer_sched_data {
 	u64 drop_reset;
 };
 
-static void reframer_arm(struct reframer_sched_data *q)
+static void reframer_arm(struct reframer_sched_data *q, u64 expires)
 {
-	u64 wakeup = reframer_wakeup(&q->engine);
-
-	if (wakeup == REFRAMER_NEVER)
-		return;
-	qdisc_watchdog_schedule_ns(&q->watchdog, wakeup);
+	qdisc_watchdog_schedule_ns(&q->watchdog, expires);
 	q->armed = true;
 }
 
@@ -153,7 +149,7 @@ static struct sk_buff *reframer_dequeue(struct Qdisc *sch)
 			}
 			reframer_expire(e, ktime_get_ns());
 			if (reframer_waiting(e))
-				reframer_arm(q);
+				reframer_arm(q, reframer_deadline(e));
 		}
 		reframer_release_due(e);
 	}
@@ -312,7 +308,8 @@ static int reframer_change(struct Qdisc *sch, struct nlattr *opt,
 		qdisc_tree_reduce_backlog(sch, packets, bytes);
 
 	reframer_resettle(e, ktime_get_ns());
-	reframer_arm(q);
+	/* dequeue() finds out what may go now, and arms for the rest */
+	reframer_arm(q, 0);
 
 	sch_tree_unlock(sch);
 	return 0;
