@@ -230,9 +230,8 @@ static int reframer_parse(struct reframer_config *conf, bool *slack_given,
 	struct nlattr *tb[TCA_REFRAMER_MAX + 1];
 	int attr, err;
 
-	/* iproute2 does not set NLA_F_NESTED: parse the payload, strictly */
-	err = nla_parse(tb, TCA_REFRAMER_MAX, nla_data(opt), nla_len(opt),
-			reframer_policy, extack);
+	err = nla_parse_nested(tb, TCA_REFRAMER_MAX, opt, reframer_policy,
+			       extack);
 	if (err < 0)
 		return err;
 
