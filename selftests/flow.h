@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* What flowgen writes into every packet and flowcap reads. */
+#ifndef FLOW_H
+#define FLOW_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define FLOW_MAGIC	0x5265466d	/* "ReFm" */
+
+struct flow_payload {
+	uint32_t magic;
+	uint32_t flow;
+	uint32_t seq;
+	int64_t sent_ns;		/* CLOCK_REALTIME, host byte order */
+} __attribute__((packed));
+
+#endif
