@@ -1,0 +1,1415 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The engine against a model of it.
+ *
+ * The model is slow and simple: arrays, loops, no trick of the engine's.  Every
+ * operation is done to both, then all that can be seen is compared: packets,
+ * their order, states, lists, sizes, statistics.  It takes from the engine only
+ * what the specification leaves open, and checks what that has promised:
+ *  - the slot of a flow: packets of one hash are in one slot; two hashes share
+ *    one only when all ways of their set are active, or while a slot that was
+ *    shared for that reason has not been empty;
+ *  - the victim of a drop: none is more than twice as large, and a flow of one
+ *    small packet is safe while there is another.
+ * The harness uses the engine as the qdisc does, with a timer that may be late
+ * or fire for nothing.
+ */
+#include <inttypes.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <sanitizer/common_interface_defs.h>
+
+#include "kernel.h"
+#include "reframer_engine.h"
+
+#define SEEDS		8
+#define OPS		500000
+#define OPS_COVERAGE	500000	/* fewer need not have seen everything */
+#define OPS_LIFE	4000	/* of one engine */
+#define OPS_PHASE	500	/* of one kind of traffic */
+
+#define FLOWS_MAX	64
+#define LIMIT_MAX	200
+#define HASHES		256
+#define DROP_BATCH	64	/* as in sch_reframer.c */
+#define QUOTA		64	/* of packets in one run of the core */
+#define NONE		(-1)
+
+struct packet {
+	struct sk_buff skb;	/* first */
+	int hash;		/* index into t.hash */
+	u64 number;		/* among the packets of its hash */
+};
+
+/* What the model knows of a packet; the skb itself may change. */
+struct entry {
+	struct packet *packet;
+	u32 hash;
+	u32 len;
+	u32 truesize;
+};
+
+struct queue {
+	enum { IDLE, HELD, READY } state;
+	u64 arrival;
+	u32 owner;		/* the hash that found the slot empty */
+	bool shared;		/* not empty since another hash came */
+	int n;
+	struct entry entry[LIMIT_MAX + 1];
+};
+
+struct slots {
+	int n;
+	int slot[FLOWS_MAX];
+};
+
+struct model {
+	struct queue queue[FLOWS_MAX];
+	struct slots held;
+	struct slots ready;
+	u64 told;		/* the time, as far as the engine knows it */
+	bool expired, pressed;	/* ever; the last time, what was in force: */
+	u64 expired_at, expired_delay, expired_slack;
+	u64 pressed_at;
+	int turn;		/* slot, or NONE */
+	u32 turn_packets, turn_bytes;
+	u32 last_in, last_out;
+	struct reframer_stats stats;
+};
+
+/* What a run must have seen, or it has tested less than it says. */
+enum {
+	C_DEADLINE, C_FULL, C_PRESSURE, C_NO_DELAY, C_COLLISION_FULL,
+	C_COLLISION_SHARED, C_JOIN_READY, C_DUE_BEHIND_READY, C_TURN_DRAINED,
+	C_TURN_PACKETS, C_TURN_BYTES, C_TURN_DROPPED, C_DROP_IN_TURN,
+	C_DROP_LIMIT, C_DROP_MEMORY, C_DROP_HELD, C_DROP_SMALL_READY,
+	C_DROP_SMALL_HELD, C_DROP_NOT_LARGEST, C_DROP_BATCH, C_DROP_NEW_FLOW,
+	C_DROP_CHANGE, C_DROP_RESET, C_CHANGE_FULL, C_CHANGE_PRESSURE,
+	C_CHANGE_IN_TURN, C_TIMER_LATE, C_TIMER_EARLY, C_TIMER_REARMED,
+	C_SLACK_TOGETHER, C_SLACK_APART, C_HOLD_LAST, C_COVERAGE
+};
+
+static const char *const coverage_name[C_COVERAGE] = {
+	[C_DEADLINE] = "release by deadline",
+	[C_FULL] = "release of a full flow",
+	[C_PRESSURE] = "release by pressure",
+	[C_NO_DELAY] = "release without delay",
+	[C_COLLISION_FULL] = "collision in a full set",
+	[C_COLLISION_SHARED] = "collision in a shared slot",
+	[C_JOIN_READY] = "packet that joins a READY flow",
+	[C_DUE_BEHIND_READY] = "due flow behind a READY one",
+	[C_TURN_DRAINED] = "turn that drains its flow",
+	[C_TURN_PACKETS] = "turn that ends by burst",
+	[C_TURN_BYTES] = "turn that ends by burst_bytes",
+	[C_TURN_DROPPED] = "turn that ends by a drop",
+	[C_DROP_IN_TURN] = "drop within a turn that goes on",
+	[C_DROP_LIMIT] = "drop over limit",
+	[C_DROP_MEMORY] = "drop over memory_limit",
+	[C_DROP_HELD] = "drop from a HELD flow",
+	[C_DROP_SMALL_READY] = "drop of a single small packet, READY",
+	[C_DROP_SMALL_HELD] = "drop of a single small packet, HELD",
+	[C_DROP_NOT_LARGEST] = "drop from a flow that is not the largest",
+	[C_DROP_BATCH] = "drop of a whole batch",
+	[C_DROP_NEW_FLOW] = "drop that empties the flow just begun",
+	[C_DROP_CHANGE] = "drop by a change",
+	[C_DROP_RESET] = "drop by a reset",
+	[C_CHANGE_FULL] = "flow that a change makes full",
+	[C_CHANGE_PRESSURE] = "pressure by a change",
+	[C_CHANGE_IN_TURN] = "change within a turn",
+	[C_TIMER_LATE] = "late timer",
+	[C_TIMER_EARLY] = "timer for nothing",
+	[C_TIMER_REARMED] = "timer armed again",
+	[C_SLACK_TOGETHER] = "release before the deadline by slack",
+	[C_SLACK_APART] = "release without slack",
+	[C_HOLD_LAST] = "hold in the last entry of the histogram",
+};
+
+static struct test {
+	const char *name;
+	u64 seed, op, random;
+	struct reframer_engine *e;
+	struct model m;
+	u64 clock, clock_step;
+	bool timer_queued;
+	u64 timer_at, timer_late;
+	u32 hash[HASHES];
+	u64 hash_in[HASHES], hash_out[HASHES];	/* packets so far */
+	int hash_first, hash_n;			/* in use in this phase */
+	bool hash_skewed;
+	bool len_alike;				/* flows of about one size */
+	int enqueue_share;			/* of 1000 operations */
+	bool drained_by_core;			/* dequeue after enqueue */
+	u64 packets, dropped;
+	u64 coverage[C_COVERAGE];
+} t;
+
+/* Also where the sanitizers and the alarm end. */
+static void where(void)
+{
+	printf("# %s: seed %" PRIu64 ", operation %" PRIu64
+	       ", %u flow slots\n", t.name, t.seed, t.op,
+	       t.e ? t.e->conf.flows : 0);
+	if (t.op)
+		printf("# again: engine_test --seed %" PRIu64
+		       " --ops %" PRIu64 "\n", t.seed, t.op);
+	fflush(stdout);
+}
+
+static void __attribute__((noreturn, format(printf, 2, 3)))
+fail(int line, const char *format, ...)
+{
+	va_list args;
+
+	printf("# line %d: ", line);
+	va_start(args, format);
+	vprintf(format, args);
+	va_end(args);
+	printf("\n");
+	where();
+	printf("Bail out! %s\n", t.name);
+	fflush(stdout);
+	_exit(1);
+}
+
+static void too_long(int sig)
+{
+	(void)sig;
+	fail(__LINE__, "still not done: an endless loop");
+}
+
+#define check(condition, ...)						\
+	do {								\
+		if (!(condition))					\
+			fail(__LINE__, __VA_ARGS__);			\
+	} while (0)
+
+/* @at: which of many, for the message */
+#define same_at(got, want, at)						\
+	do {								\
+		u64 _got = (got), _want = (want);			\
+		if (_got != _want)					\
+			fail(__LINE__, "%s is %" PRIu64 ", should be %"	\
+			     PRIu64 " (%d)", #got, _got, _want, (int)(at)); \
+	} while (0)
+
+#define same(got, want)		same_at(got, want, 0)
+
+static u64 random64(void)
+{
+	u64 z = t.random += 0x9e3779b97f4a7c15ULL;
+
+	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9ULL;
+	z = (z ^ z >> 27) * 0x94d049bb133111ebULL;
+	return z ^ z >> 31;
+}
+
+/* 0 to n - 1 */
+static u64 below(u64 n)
+{
+	return random64() % n;
+}
+
+/* ---------------------------------------------------------- the model */
+
+static u32 queue_bytes(const struct queue *q)
+{
+	u32 bytes = 0;
+	int i;
+
+	for (i = 0; i < q->n; i++)
+		bytes += q->entry[i].len;
+	return bytes;
+}
+
+static u32 model_qlen(void)
+{
+	u32 qlen = 0, i;
+
+	for (i = 0; i < t.e->conf.flows; i++)
+		qlen += t.m.queue[i].n;
+	return qlen;
+}
+
+static u32 model_memory(void)
+{
+	u32 memory = 0, i;
+	int k;
+
+	for (i = 0; i < t.e->conf.flows; i++)
+		for (k = 0; k < t.m.queue[i].n; k++)
+			memory += t.m.queue[i].entry[k].truesize;
+	return memory;
+}
+
+static bool model_over_limit(void)
+{
+	return model_qlen() > t.e->conf.limit;
+}
+
+static bool model_over_memory(void)
+{
+	return model_memory() > t.e->conf.memory_limit;
+}
+
+/* in the last eighth of a limit */
+static bool model_under_pressure(void)
+{
+	u64 limit = t.e->conf.limit, memory = t.e->conf.memory_limit;
+
+	return model_qlen() >= limit - limit / 8 ||
+	       model_memory() >= memory - memory / 8;
+}
+
+static bool model_full(const struct queue *q)
+{
+	return q->n >= (int)t.e->conf.burst ||
+	       queue_bytes(q) >= t.e->conf.burst_bytes;
+}
+
+static void slots_add(struct slots *s, int slot)
+{
+	s->slot[s->n++] = slot;
+}
+
+static void slots_remove(struct slots *s, int slot)
+{
+	int i = 0;
+
+	while (s->slot[i] != slot)
+		i++;
+	for (s->n--; i < s->n; i++)
+		s->slot[i] = s->slot[i + 1];
+}
+
+static bool due_by_time(const struct queue *q)
+{
+	return t.m.expired && q->arrival + t.m.expired_delay <=
+			      t.m.expired_at + t.m.expired_slack;
+}
+
+static bool due(const struct queue *q)
+{
+	return due_by_time(q) || (t.m.pressed && q->arrival <= t.m.pressed_at);
+}
+
+static struct queue *oldest_held(void)
+{
+	return t.m.held.n ? &t.m.queue[t.m.held.slot[0]] : NULL;
+}
+
+static bool model_waiting(void)
+{
+	return oldest_held() && !due(oldest_held());
+}
+
+static void model_release(int slot, enum reframer_reason reason)
+{
+	struct reframer_stats *s = &t.m.stats;
+	struct queue *q = &t.m.queue[slot];
+	u64 hold = t.m.told - q->arrival;
+	int i = 0;
+
+	while (i < REFRAMER_HOLD_HIST_LEN - 1 && hold >= 1ULL << i)
+		i++;
+	slots_remove(&t.m.held, slot);
+	slots_add(&t.m.ready, slot);
+	q->state = READY;
+	s->releases[reason]++;
+	s->hold_hist[i]++;
+	s->hold_sum += hold;
+	if (hold > s->hold_max)
+		s->hold_max = hold;
+
+	t.coverage[C_DEADLINE] += reason == REFRAMER_DEADLINE;
+	t.coverage[C_FULL] += reason == REFRAMER_FULL;
+	t.coverage[C_PRESSURE] += reason == REFRAMER_PRESSURE;
+	t.coverage[C_HOLD_LAST] += i == REFRAMER_HOLD_HIST_LEN - 1;
+}
+
+static void model_end_turn(void)
+{
+	int i = 0;
+
+	while (i < REFRAMER_BURST_HIST_LEN - 1 &&
+	       t.m.turn_packets >= 2U << i)
+		i++;
+	t.m.stats.bursts++;
+	t.m.stats.burst_hist[i]++;
+	t.m.turn = NONE;
+	t.m.turn_packets = 0;
+	t.m.turn_bytes = 0;
+}
+
+/* A packet came to a slot: was that allowed? */
+static void model_place(int slot, const struct entry *new)
+{
+	int set = slot - slot % REFRAMER_WAYS, active = 0, i, k;
+	struct queue *q = &t.m.queue[slot];
+	struct reframer_stats *s = &t.m.stats;
+
+	same(slot / REFRAMER_WAYS,
+	     new->hash % (t.e->conf.flows / REFRAMER_WAYS));
+	for (i = set; i < set + REFRAMER_WAYS; i++) {
+		active += t.m.queue[i].n > 0;
+		for (k = 0; k < t.m.queue[i].n; k++)
+			check(i == slot ||
+			      t.m.queue[i].entry[k].hash != new->hash,
+			      "hash %08x is in slot %d, now also in %d",
+			      new->hash, i, slot);
+	}
+	if (!q->n) {
+		q->owner = new->hash;
+	} else if (q->owner != new->hash) {
+		check(active == REFRAMER_WAYS || q->shared,
+		      "hash %08x shares slot %d although %d are free",
+		      new->hash, slot, REFRAMER_WAYS - active);
+		t.coverage[active == REFRAMER_WAYS ? C_COLLISION_FULL :
+						     C_COLLISION_SHARED]++;
+		q->shared = true;
+		s->collisions++;
+	}
+	t.coverage[C_JOIN_READY] += q->state == READY;
+
+	check(q->n <= LIMIT_MAX, "more packets than the limit in one flow");
+	q->entry[q->n++] = *new;
+	if (!s->packets_in || new->hash != t.m.last_in)
+		s->runs_in++;
+	t.m.last_in = new->hash;
+	s->packets_in++;
+}
+
+static bool model_unsettled(const struct queue *q)
+{
+	return q->state == IDLE || (q->state == HELD && model_full(q));
+}
+
+static void model_settle(int slot, u64 now)
+{
+	struct queue *q = &t.m.queue[slot];
+	u32 flows;
+
+	t.m.told = now;
+	if (q->state == IDLE) {
+		q->state = HELD;
+		q->arrival = now;
+		slots_add(&t.m.held, slot);
+		flows = t.m.held.n + t.m.ready.n;
+		if (flows > t.m.stats.flows_peak)
+			t.m.stats.flows_peak = flows;
+	}
+	t.coverage[C_NO_DELAY] += !t.e->conf.delay;
+	if (!t.e->conf.delay)
+		model_release(slot, REFRAMER_DEADLINE);
+	else if (model_full(q))
+		model_release(slot, REFRAMER_FULL);
+}
+
+static void model_press(void)
+{
+	t.m.pressed = true;
+	t.m.pressed_at = t.m.told;
+}
+
+static void model_expire(u64 now)
+{
+	const struct reframer_config *c = &t.e->conf;
+	const struct queue *q = oldest_held();
+	u64 late;
+
+	t.m.told = now;
+	if (!q || now < q->arrival + c->delay)
+		return;
+	late = now - (q->arrival + c->delay);
+	if (late > t.m.stats.late_max)
+		t.m.stats.late_max = late;
+	t.m.expired = true;
+	t.m.expired_at = now;
+	t.m.expired_delay = c->delay;
+	t.m.expired_slack = c->slack;
+}
+
+static void model_release_due(void)
+{
+	struct queue *q = oldest_held();
+	u64 held;
+
+	if (!q || !due(q))
+		return;
+	t.coverage[C_DUE_BEHIND_READY] += t.m.ready.n > 0;
+	if (due_by_time(q)) {
+		held = t.m.told - q->arrival;
+		if (!t.m.expired_slack)
+			check(held >= t.m.expired_delay,
+			      "released %" PRIu64 " ns after arrival",
+			      held);
+		t.coverage[C_SLACK_APART] += !t.m.expired_slack;
+		t.coverage[C_SLACK_TOGETHER] += held < t.m.expired_delay;
+		model_release(t.m.held.slot[0], REFRAMER_DEADLINE);
+	} else {
+		model_release(t.m.held.slot[0], REFRAMER_PRESSURE);
+	}
+}
+
+static struct entry model_take(int slot)
+{
+	struct queue *q = &t.m.queue[slot];
+	struct entry first = q->entry[0];
+
+	q->n--;
+	memmove(q->entry, q->entry + 1, q->n * sizeof(*q->entry));
+	if (!q->n) {
+		slots_remove(q->state == HELD ? &t.m.held : &t.m.ready, slot);
+		q->state = IDLE;
+		q->shared = false;
+		if (slot == t.m.turn)
+			model_end_turn();
+	}
+	return first;
+}
+
+/* The next packet to send; only if there is one. */
+static struct entry model_pop(void)
+{
+	const struct reframer_config *c = &t.e->conf;
+	int slot = t.m.ready.slot[0];
+	struct entry first;
+	bool packets, bytes;
+
+	check(t.m.turn == NONE || t.m.turn == slot,
+	      "a turn was cut short");
+	t.m.turn = slot;
+	t.m.turn_packets++;
+	t.m.turn_bytes += t.m.queue[slot].entry[0].len;
+	packets = t.m.turn_packets >= c->burst;
+	bytes = t.m.turn_bytes >= c->burst_bytes;
+	first = model_take(slot);
+	if (t.m.turn == NONE) {
+		t.coverage[C_TURN_DRAINED]++;
+	} else if (packets || bytes) {
+		model_end_turn();
+		slots_remove(&t.m.ready, slot);
+		slots_add(&t.m.ready, slot);
+		t.coverage[packets ? C_TURN_PACKETS : C_TURN_BYTES]++;
+	}
+
+	if (!t.m.stats.packets_out || first.hash != t.m.last_out)
+		t.m.stats.runs_out++;
+	t.m.last_out = first.hash;
+	t.m.stats.packets_out++;
+	return first;
+}
+
+/* 0: too small; n: from 2^(n-1) to 2^n - 1 bytes */
+static int size_class(const struct queue *q)
+{
+	u32 bytes = queue_bytes(q);
+	int class = 0;
+
+	if (q->n == 0 || (q->n == 1 && bytes < 4096))
+		return 0;
+	for (; bytes; bytes /= 2)
+		class++;
+	return class;
+}
+
+/* Is this the flow that a drop may take from? */
+static void model_check_victim(int slot)
+{
+	struct queue *q = &t.m.queue[slot];
+	u32 largest = 0, rivals = 0, i;
+
+	check(q->n, "drop from an empty flow");
+	for (i = 0; i < t.e->conf.flows; i++) {
+		if (!size_class(&t.m.queue[i]))
+			continue;
+		if (queue_bytes(&t.m.queue[i]) > largest)
+			largest = queue_bytes(&t.m.queue[i]);
+		rivals += size_class(&t.m.queue[i]) == size_class(q);
+	}
+	t.coverage[C_DROP_HELD] += q->state == HELD;
+	if (!largest) {
+		/* nothing but single small packets: the oldest flow */
+		same(slot, t.m.ready.n ? t.m.ready.slot[0] :
+					 t.m.held.slot[0]);
+		t.coverage[q->state == READY ? C_DROP_SMALL_READY :
+					       C_DROP_SMALL_HELD]++;
+		return;
+	}
+	check(size_class(q), "drop of a single small packet, not of the %u "
+	      "bytes in one flow", largest);
+	check(queue_bytes(q) > largest / 2,
+	      "drop from %u bytes in one flow, not from %u",
+	      queue_bytes(q), largest);
+	if (rivals <= REFRAMER_FAT_SEARCH)
+		same(queue_bytes(q), largest);
+	t.coverage[C_DROP_NOT_LARGEST] += queue_bytes(q) != largest;
+}
+
+/* ------------------------------------------------ engine equals model */
+
+static void check_flow(int slot)
+{
+	const struct reframer_flow *flow = &t.e->flows[slot];
+	const struct queue *q = &t.m.queue[slot];
+	const struct sk_buff *skb = flow->head;
+	int i;
+
+	same_at(flow->qlen, q->n, slot);
+	same_at(flow->bytes, queue_bytes(q), slot);
+	same_at(flow->ready, q->state == READY, slot);
+	for (i = 0; i < q->n; i++, skb = skb->next)
+		check(skb == &q->entry[i].packet->skb,
+		      "wrong packet at position %d of slot %d", i, slot);
+	if (q->n) {
+		same_at(flow->arrival, q->arrival, slot);
+		check(!skb && flow->tail == &q->entry[q->n - 1].packet->skb,
+		      "wrong end of slot %d", slot);
+	}
+}
+
+static void check_list(const char *name, const struct list_head *list,
+		       const struct slots *want)
+{
+	const struct reframer_flow *flow;
+	int i = 0;
+
+	list_for_each_entry(flow, list, node) {
+		check(i < want->n && flow == &t.e->flows[want->slot[i]],
+		      "slot %d at position %d of the %s list of %d",
+		      (int)(flow - t.e->flows), i, name, want->n);
+		i++;
+	}
+	check(i == want->n, "%d flows in the %s list, should be %d",
+	      i, name, want->n);
+}
+
+static void check_size_lists(void)
+{
+	int want[REFRAMER_FAT_CLASSES] = {}, class, n;
+	const struct reframer_flow *flow;
+	u64 map = 0;
+	u32 i;
+
+	for (i = 0; i < t.e->conf.flows; i++)
+		want[size_class(&t.m.queue[i])]++;
+	want[0] = 0;
+	for (class = 0; class < REFRAMER_FAT_CLASSES; class++) {
+		n = 0;
+		list_for_each_entry(flow, &t.e->fat[class], fat) {
+			same(size_class(&t.m.queue[flow - t.e->flows]), class);
+			check(n++ < want[class], "too many of class %d", class);
+		}
+		same_at(n, want[class], class);
+		if (n)
+			map |= 1ULL << class;
+	}
+	same(t.e->fat_map, map);
+}
+
+static void check_active(void)
+{
+	u32 set, way, active;
+
+	for (set = 0; set < t.e->conf.flows / REFRAMER_WAYS; set++) {
+		active = 0;
+		for (way = 0; way < REFRAMER_WAYS; way++)
+			if (t.m.queue[set * REFRAMER_WAYS + way].n)
+				active |= 1U << way;
+		same_at(t.e->sets[set].active, active, set);
+	}
+}
+
+static void check_stats(void)
+{
+	const struct reframer_stats *s = &t.e->stats, *w = &t.m.stats;
+	u64 sum = 0;
+	int i;
+
+	same(s->packets_in, w->packets_in);
+	same(s->runs_in, w->runs_in);
+	same(s->packets_out, w->packets_out);
+	same(s->runs_out, w->runs_out);
+	same(s->bursts, w->bursts);
+	for (i = 0; i < REFRAMER_BURST_HIST_LEN; i++)
+		same_at(s->burst_hist[i], w->burst_hist[i], i);
+	for (i = 0; i < REFRAMER_REASONS; i++)
+		same_at(s->releases[i], w->releases[i], i);
+	same(s->hold_sum, w->hold_sum);
+	same(s->hold_max, w->hold_max);
+	for (i = 0; i < REFRAMER_HOLD_HIST_LEN; i++) {
+		same_at(s->hold_hist[i], w->hold_hist[i], i);
+		sum += s->hold_hist[i];
+	}
+	for (i = 0; i < REFRAMER_REASONS; i++)
+		sum -= s->releases[i];
+	check(!sum, "releases and hold histogram differ");
+	same(s->late_max, w->late_max);
+	same(s->collisions, w->collisions);
+	same(s->flows_held, t.m.held.n);
+	same(s->flows_ready, t.m.ready.n);
+	same(s->flows_peak, w->flows_peak);
+}
+
+static void check_all(void)
+{
+	struct reframer_engine *e = t.e;
+	u32 i;
+
+	for (i = 0; i < e->conf.flows; i++)
+		check_flow(i);
+	same(e->qlen, model_qlen());
+	same(e->memory, model_memory());
+	check_list("HELD", &e->held, &t.m.held);
+	check_list("READY", &e->ready, &t.m.ready);
+	for (i = 1; (int)i < t.m.held.n; i++)
+		check(t.m.queue[t.m.held.slot[i - 1]].arrival <=
+		      t.m.queue[t.m.held.slot[i]].arrival,
+		      "HELD flows not in the order of arrival");
+	check_size_lists();
+	check_active();
+	check_stats();
+	check(e->turn == (t.m.turn == NONE ? NULL : &e->flows[t.m.turn]),
+	      "wrong turn");
+	same(reframer_over_limit(e), model_over_limit());
+	same(reframer_over_memory(e), model_over_memory());
+	same(reframer_under_pressure(e), model_under_pressure());
+	same(reframer_waiting(e), model_waiting());
+	if (oldest_held())
+		same(reframer_deadline(e),
+		     oldest_held()->arrival + e->conf.delay);
+}
+
+/* ------------------------------------ the engine, used as by the qdisc */
+
+/* A packet has left the engine, sent or dropped. */
+static void leave(struct sk_buff *skb, const struct entry *want)
+{
+	struct packet *packet = (struct packet *)skb;
+
+	check(packet == want->packet, "wrong packet");
+	check(!skb->next, "a packet still has a successor");
+	same(reframer_skb_cb(skb)->hash, want->hash);
+	check(packet->number == t.hash_out[packet->hash]++,
+	      "packet %" PRIu64 " of hash %08x out of order",
+	      packet->number, t.hash[packet->hash]);
+	free(packet);
+}
+
+static void arm(u64 expires)
+{
+	t.timer_queued = true;
+	t.timer_at = expires;
+	t.timer_late = below(4) ? 0 : below(2 * (u64)t.e->conf.delay + 2);
+}
+
+static int evict(void)
+{
+	struct reframer_flow *victim;
+	struct sk_buff *skb;
+	struct entry want;
+	bool in_turn;
+	int slot;
+
+	skb = reframer_drop(t.e, &victim);
+	if (!skb) {
+		check(!model_qlen(), "nothing to drop");
+		return NONE;
+	}
+	slot = victim - t.e->flows;
+	model_check_victim(slot);
+	in_turn = slot == t.m.turn;
+	want = model_take(slot);
+	if (in_turn)
+		t.coverage[t.m.turn == NONE ? C_TURN_DROPPED :
+					      C_DROP_IN_TURN]++;
+	leave(skb, &want);
+	t.dropped++;
+	return slot;
+}
+
+static void overlimit(int slot)
+{
+	int packets = 0;
+
+	do {
+		t.coverage[model_over_limit() ? C_DROP_LIMIT :
+						C_DROP_MEMORY]++;
+		check(evict() != NONE, "over the limit with nothing");
+		packets++;
+		check_all();
+	} while (packets < DROP_BATCH && (reframer_over_limit(t.e) ||
+					  reframer_over_memory(t.e)));
+	t.coverage[C_DROP_BATCH] += packets == DROP_BATCH;
+	t.coverage[C_DROP_NEW_FLOW] += t.m.queue[slot].n == 0;
+}
+
+static void enqueue(int hash, u32 len, u32 truesize)
+{
+	struct packet *packet = calloc(1, sizeof(*packet));
+	struct entry entry = { packet, t.hash[hash], len, truesize };
+	struct reframer_flow *flow;
+	bool unsettled;
+	int slot;
+
+	packet->skb.next = (void *)1;	/* as the core may leave it */
+	packet->skb.truesize = truesize;
+	packet->skb.cb.pkt_len = len;
+	packet->hash = hash;
+	packet->number = t.hash_in[hash]++;
+	t.packets++;
+
+	flow = reframer_add(t.e, &packet->skb, t.hash[hash]);
+	if (!below(8))
+		packet->skb.truesize += 1000;
+	slot = flow - t.e->flows;
+	model_place(slot, &entry);
+
+	unsettled = model_unsettled(&t.m.queue[slot]);
+	same(reframer_unsettled(t.e, flow), unsettled);
+	if (unsettled) {
+		reframer_settle(t.e, flow, t.clock);
+		model_settle(slot, t.clock);
+	}
+	check_all();
+
+	if (!reframer_under_pressure(t.e))
+		return;
+	reframer_press(t.e);
+	model_press();
+	if (reframer_over_limit(t.e) || reframer_over_memory(t.e))
+		overlimit(slot);
+}
+
+static bool dequeue(void)
+{
+	struct reframer_engine *e = t.e;
+	struct sk_buff *skb;
+	struct entry want;
+	bool expire = false;
+
+	if (!e->turn) {
+		if (reframer_waiting(e) && !t.timer_queued) {
+			expire = true;
+			reframer_expire(e, t.clock);
+			if (reframer_waiting(e))
+				arm(reframer_deadline(e));
+		}
+		reframer_release_due(e);
+	}
+	skb = reframer_pop(e);
+
+	if (t.m.turn == NONE) {
+		if (expire)
+			model_expire(t.clock);
+		t.coverage[C_TIMER_REARMED] += expire && model_waiting();
+		model_release_due();
+	}
+	check(!skb == !t.m.ready.n, "%s to send",
+	      skb ? "nothing" : "there is a packet");
+	if (skb) {
+		want = model_pop();
+		leave(skb, &want);
+	} else if (oldest_held()) {
+		/* it must come back in time */
+		check(t.timer_queued && t.timer_at <=
+		      oldest_held()->arrival + e->conf.delay,
+		      "no timer for the oldest flow");
+	}
+	check_all();
+	return skb;
+}
+
+static void run(void)
+{
+	int quota = QUOTA;
+
+	while (quota-- && dequeue())
+		;
+}
+
+/* The timer fires; after that nothing is held past its deadline. */
+static void drain(void)
+{
+	t.timer_queued = false;
+	while (dequeue())
+		;
+	check(!oldest_held() ||
+	      oldest_held()->arrival + t.e->conf.delay > t.clock,
+	      "a flow is held past its deadline");
+}
+
+static void clock_advance(u64 ns)
+{
+	t.clock += ns;
+	if (!t.timer_queued || t.clock < t.timer_at + t.timer_late)
+		return;
+	t.coverage[C_TIMER_LATE] += t.timer_at && t.clock > t.timer_at;
+	t.timer_queued = false;
+	run();
+}
+
+static void change(const struct reframer_config *conf)
+{
+	struct reframer_engine *e = t.e;
+	struct slots held;
+	int i;
+
+	e->conf = *conf;
+	while (reframer_over_limit(e) || reframer_over_memory(e)) {
+		check(evict() != NONE, "over the limit with nothing");
+		check_all();
+		t.coverage[C_DROP_CHANGE]++;
+	}
+	t.coverage[C_CHANGE_IN_TURN] += t.m.turn != NONE;
+	reframer_resettle(e, t.clock);
+	arm(0);
+
+	t.m.told = t.clock;
+	held = t.m.held;
+	for (i = 0; i < held.n; i++) {
+		if (model_full(&t.m.queue[held.slot[i]])) {
+			model_release(held.slot[i], REFRAMER_FULL);
+			t.coverage[C_CHANGE_FULL]++;
+		}
+	}
+	if (model_under_pressure()) {
+		t.coverage[C_CHANGE_PRESSURE] += t.m.held.n > 0;
+		model_press();
+	}
+	check_all();
+}
+
+static void reset(void)
+{
+	t.timer_queued = false;
+	while (evict() != NONE)
+		t.coverage[C_DROP_RESET]++;
+	check_all();
+}
+
+static void create(const struct reframer_config *conf)
+{
+	struct reframer_engine *e = calloc(1, sizeof(*e));
+	size_t sets = conf->flows / REFRAMER_WAYS * sizeof(*e->sets);
+
+	e->conf = *conf;
+	e->sets = aligned_alloc(64, sets);
+	memset(e->sets, 0, sets);
+	e->flows = calloc(conf->flows, sizeof(*e->flows));
+	reframer_engine_init(e);
+	t.e = e;
+	memset(&t.m, 0, sizeof(t.m));
+	t.m.turn = NONE;
+	memset(t.hash_in, 0, sizeof(t.hash_in));
+	memset(t.hash_out, 0, sizeof(t.hash_out));
+	check_all();
+}
+
+/* What came has left. */
+static void destroy(void)
+{
+	int i;
+
+	reset();
+	for (i = 0; i < HASHES; i++)
+		same_at(t.hash_out[i], t.hash_in[i], i);
+	free(t.e->sets);
+	free(t.e->flows);
+	free(t.e);
+	t.e = NULL;
+}
+
+/* --------------------------------------------------- random operations */
+
+#define PICK(...)							\
+	((const u32[]){ __VA_ARGS__ }					\
+	 [below(sizeof((u32[]){ __VA_ARGS__ }) / sizeof(u32))])
+
+static struct reframer_config random_config(u32 flows)
+{
+	struct reframer_config c = {
+		.delay = PICK(0, 1, 50, 1000, 1000, 64000, 64000, 100000000),
+		.burst = PICK(1, 2, 3, 5, 8, 20, 20, 65535),
+		.burst_bytes = PICK(256, 1500, 3000, 20000, 65536, 65536,
+				    16 << 20, 16 << 20),
+		.limit = PICK(7, 30, 100, LIMIT_MAX, LIMIT_MAX, LIMIT_MAX),
+		.memory_limit = PICK(3000, 50000, 50000, 300000, 32 << 20,
+				     32 << 20, 1U << 31),
+		.flows = flows,
+	};
+
+	if (!below(10))
+		c.limit = PICK(1, 2);
+	if (!below(20))
+		c.memory_limit = 1;
+	c.slack = PICK(0, c.delay / 4, c.delay, c.delay);
+	return c;
+}
+
+/* Hashes at random, of one set, of one set and way, and small numbers. */
+static void random_hashes(void)
+{
+	u32 set = below(8), way = below(8);
+	int i;
+
+	for (i = 0; i < HASHES; i++) {
+		t.hash[i] = random64();
+		if (i / 64 == 1)
+			t.hash[i] = (t.hash[i] & ~0xffU) | set;
+		else if (i / 64 == 2)
+			t.hash[i] = (t.hash[i] & 0xfff8ff00) | way << 16 | set;
+		else if (i / 64 == 3)
+			t.hash[i] = i % 64;
+	}
+}
+
+static void random_phase(void)
+{
+	t.hash_n = PICK(1, 3, 9, 12, 30, 64, 128);
+	t.hash_first = below(HASHES / 64) * 64;
+	if (t.hash_first + t.hash_n > HASHES)
+		t.hash_first = 0;
+	t.hash_skewed = below(2);
+	t.len_alike = !below(4);
+	t.enqueue_share = PICK(300, 500, 700, 900, 970);
+	t.drained_by_core = below(4);
+	t.clock_step = PICK(1, 2, 10, 300, 5000);
+}
+
+static void random_enqueue(void)
+{
+	u32 hash = below(t.hash_n), len, truesize;
+
+	if (t.hash_skewed)
+		hash = below(hash + 1);
+	len = below(8) ? PICK(60, 60, 100, 1514) : 60 + below(65536);
+	if (t.len_alike)
+		len = 1000 + below(500);
+	truesize = below(32) ? 256 + below(2) * below(len) :
+			       PICK(20000, min_t(u32, t.e->conf.memory_limit,
+						 300000));
+	enqueue(t.hash_first + hash, len, truesize);
+	if (t.drained_by_core)
+		run();
+}
+
+static void random_operation(void)
+{
+	struct reframer_config conf;
+	int choice = below(1000);
+
+	if (choice < 5) {
+		/* now and then only the limits or the bursts shrink */
+		conf = random_config(t.e->conf.flows);
+		if (below(2)) {
+			conf.delay = t.e->conf.delay;
+			conf.slack = t.e->conf.slack;
+		}
+		change(&conf);
+	} else if (choice < 6) {
+		if (below(4))
+			drain();
+		else
+			reset();
+	} else if (choice < 8) {
+		reframer_press(t.e);
+		model_press();
+		check_all();
+	} else if (choice < 14) {
+		t.coverage[C_TIMER_EARLY] += t.timer_queued &&
+					     t.clock < t.timer_at;
+		t.timer_queued = false;
+		run();
+	} else if (choice < 25) {
+		clock_advance(below(2 * (u64)t.e->conf.delay + 2));
+	} else if (choice < 26) {
+		clock_advance(below(20) ? 0 : 1 << 28);
+	} else if (choice < t.enqueue_share) {
+		random_enqueue();
+	} else if (below(4)) {
+		dequeue();
+	} else {
+		run();
+	}
+	clock_advance(below(t.clock_step));
+}
+
+static void random_run(u64 seed, u64 ops)
+{
+	struct reframer_config conf;
+	int i;
+
+	t.seed = seed;
+	t.random = seed;
+	t.packets = 0;
+	t.dropped = 0;
+	t.clock = 1000000000 + random64() % (1ULL << 40);
+	memset(t.coverage, 0, sizeof(t.coverage));
+
+	for (t.op = 1; t.op <= ops; t.op++) {
+		if (t.op % OPS_LIFE == 1) {
+			if (t.e)
+				destroy();
+			random_hashes();
+			conf = random_config(PICK(8, 16, 64));
+			create(&conf);
+		}
+		if (t.op % OPS_PHASE == 1)
+			random_phase();
+		random_operation();
+	}
+	destroy();
+	t.op = 0;
+
+	printf("# %" PRIu64 " packets, %" PRIu64 " dropped\n", t.packets,
+	       t.dropped);
+	for (i = 0; i < C_COVERAGE && ops >= OPS_COVERAGE; i++)
+		check(t.coverage[i], "never seen: %s", coverage_name[i]);
+}
+
+/* ------------------------------------------------------ directed tests */
+
+static const struct reframer_config usual = {
+	.delay = 1000, .slack = 1000, .burst = 64, .burst_bytes = 65536,
+	.limit = LIMIT_MAX, .memory_limit = 32 << 20, .flows = 64,
+};
+
+/* Hashes 0 to n - 1 are those numbers times step. */
+static void directed(const struct reframer_config *conf, u32 step)
+{
+	int i;
+
+	for (i = 0; i < HASHES; i++)
+		t.hash[i] = i * step;
+	t.clock = 1000000000;
+	create(conf);
+}
+
+static void arrive(int hash, int packets)
+{
+	while (packets--) {
+		enqueue(hash, 100, 256);
+		dequeue();
+	}
+}
+
+static u64 sent(void)
+{
+	return t.e->stats.packets_out;
+}
+
+static void test_grouping(void)
+{
+	int round, flow;
+
+	directed(&usual, 1);
+	for (round = 0; round < 8; round++) {
+		for (flow = 0; flow < 16; flow++) {
+			t.clock++;
+			arrive(flow, 1);
+		}
+	}
+	same(sent(), 0);
+	t.clock = 1000000000 + 1000;
+	drain();
+	same(sent(), 0);		/* the first came at 1 */
+	t.clock++;
+	drain();
+	same(sent(), 128);
+	same(t.e->stats.runs_in, 128);
+	same(t.e->stats.runs_out, 16);
+	same(t.e->stats.bursts, 16);
+	same(t.e->stats.burst_hist[3], 16);
+	same(t.e->stats.releases[REFRAMER_DEADLINE], 16);
+	same(t.e->stats.hold_max, 1000);
+	same(t.e->stats.hold_sum, 1000 * 16 - 15 * 16 / 2);
+	same(t.e->stats.late_max, 0);
+	destroy();
+}
+
+static void test_slack(void)
+{
+	struct reframer_config conf = usual;
+
+	for (conf.slack = 0; conf.slack <= 20; conf.slack += 10) {
+		directed(&conf, 1);
+		arrive(0, 2);
+		t.clock += 10;
+		arrive(1, 2);
+		t.clock += 10;
+		arrive(2, 2);
+		t.clock += 980;
+		drain();
+		same(sent(), 2 + conf.slack / 10 * 2);
+		t.clock += 10;
+		drain();
+		same(sent(), conf.slack == 20 ? 6 : 4);
+		t.clock += 10;
+		drain();
+		same(sent(), 6);
+		destroy();
+	}
+}
+
+static void test_full(void)
+{
+	struct reframer_config conf = usual;
+
+	conf.burst = 4;
+	directed(&conf, 1);
+	arrive(0, 3);
+	same(sent(), 0);
+	arrive(0, 1);
+	same(sent(), 1);
+	run();
+	same(sent(), 4);
+	same(t.e->stats.releases[REFRAMER_FULL], 1);
+	destroy();
+
+	conf.burst = 64;
+	conf.burst_bytes = 300;
+	directed(&conf, 1);
+	arrive(0, 2);
+	same(sent(), 0);
+	arrive(0, 1);
+	same(sent(), 1);
+	destroy();
+}
+
+/* A flow that is never drained gives way after each burst. */
+static void test_turns(void)
+{
+	struct reframer_config conf = usual;
+	int i;
+
+	conf.burst = 4;
+	directed(&conf, 1);
+	arrive(1, 1);
+	arrive(2, 1);
+	for (i = 0; i < 8; i++)
+		enqueue(0, 100, 256);
+	for (i = 0; i < 4; i++, enqueue(0, 100, 256))
+		check(dequeue(), "nothing to send");
+	t.clock += 1000;
+	t.timer_queued = false;
+	/* 1 becomes READY before the next turn of 0, 2 before the one of 1 */
+	for (i = 0; i < 9; i++, enqueue(0, 100, 256))
+		check(dequeue(), "nothing to send");
+	same(t.hash_out[0], 4 + 8);
+	same(t.hash_out[1], 1);
+	same(t.hash_out[2], 0);
+	dequeue();
+	same(t.hash_out[2], 1);
+	destroy();
+}
+
+static void test_collision(void)
+{
+	int i;
+
+	directed(&usual, 8 << 16);	/* one set, one way when shared */
+	arrive(0, 1);
+	arrive(7, 1);
+	same(t.e->stats.collisions, 0);
+	for (i = 0; i < 8; i++)
+		arrive(i, 2);
+	same(t.e->stats.collisions, 0);
+	arrive(8, 3);
+	same(t.e->stats.collisions, 3);
+	arrive(9, 1);
+	same(t.e->stats.collisions, 4);
+	t.clock += 1000;
+	drain();
+	for (i = 9; i > 1; i--)
+		arrive(i, 2);
+	same(t.e->stats.collisions, 4);
+	destroy();
+}
+
+static void test_quiet_flows(void)
+{
+	struct reframer_config conf = usual;
+	int i;
+
+	conf.limit = 20;
+	directed(&conf, 1);
+	for (i = 1; i <= 7; i++)
+		enqueue(i, 1514, 2304);
+	for (i = 0; i < 100; i++)
+		enqueue(0, 60, 256);
+	while (dequeue())
+		;
+	for (i = 1; i <= 7; i++)
+		same(t.hash_out[i], 1);
+	same(sent(), 20);
+	destroy();
+}
+
+static void test_extremes(void)
+{
+	const struct reframer_config most = {
+		.delay = REFRAMER_DELAY_MAX, .slack = 0,
+		.burst = REFRAMER_BURST_MAX,
+		.burst_bytes = REFRAMER_BURST_BYTES_MAX,
+		.limit = REFRAMER_LIMIT_MAX,
+		.memory_limit = REFRAMER_MEMORY_LIMIT_MAX, .flows = 64,
+	}, least = {
+		.delay = 1, .slack = 1, .burst = REFRAMER_BURST_MIN,
+		.burst_bytes = REFRAMER_BURST_BYTES_MIN,
+		.limit = REFRAMER_LIMIT_MIN,
+		.memory_limit = REFRAMER_MEMORY_LIMIT_MIN,
+		.flows = REFRAMER_FLOWS_MIN,
+	};
+	struct reframer_config no_delay = usual;
+
+	directed(&most, 1);
+	arrive(0, 3);
+	enqueue(1, 300000, 1U << 30);
+	dequeue();
+	t.clock += REFRAMER_DELAY_MAX - 1;
+	drain();
+	same(sent(), 0);
+	t.clock++;
+	drain();
+	same(sent(), 4);
+	same(t.e->stats.hold_max, REFRAMER_DELAY_MAX);
+	same(t.e->stats.hold_hist[27], 2);
+	destroy();
+
+	directed(&least, 1);
+	enqueue(0, 1, 1);
+	enqueue(1, 1, 1);		/* over the limit: 0 goes */
+	same(t.hash_out[0], 1);
+	same(sent(), 0);
+	enqueue(2, 1, 2);		/* more than all memory: both go */
+	same(t.hash_out[1] + t.hash_out[2], 2);
+	same(sent(), 0);
+	destroy();
+
+	no_delay.delay = 0;
+	no_delay.slack = 0;
+	directed(&no_delay, 1);
+	arrive(0, 1);
+	same(sent(), 1);
+	enqueue(1, 100, 256);
+	enqueue(2, 100, 256);
+	enqueue(1, 100, 256);
+	run();
+	same(sent(), 4);
+	same(t.e->stats.runs_out, 3);	/* 0, 1 twice, 2 */
+	same(t.e->stats.hold_max, 0);
+	destroy();
+}
+
+static void test_change(void)
+{
+	struct reframer_config conf = usual;
+	int i;
+
+	/* a shorter delay holds for what is held */
+	directed(&conf, 1);
+	arrive(0, 1);
+	t.clock += 500;
+	conf.delay = 500;
+	conf.slack = 0;
+	change(&conf);
+	same(reframer_deadline(t.e), t.clock);
+	drain();
+	same(sent(), 1);
+
+	/* a smaller burst and a smaller limit, too */
+	arrive(1, 4);
+	conf.burst = 4;
+	change(&conf);
+	dequeue();
+	same(sent(), 2);
+	run();
+	for (i = 0; i < 40; i++)
+		arrive(i, 1);
+	conf.limit = 30;
+	change(&conf);
+	same(t.e->qlen, 30);
+	run();				/* and near it nothing is held */
+	same(t.e->qlen, 0);
+	destroy();
+}
+
+static const struct {
+	const char *name;
+	void (*run)(void);
+} directed_tests[] = {
+	{ "flows leave one after the other", test_grouping },
+	{ "slack releases what is due soon", test_slack },
+	{ "a full flow goes at once", test_full },
+	{ "a loud flow gives way after its burst", test_turns },
+	{ "flows share a slot only in a full set", test_collision },
+	{ "a loud flow loses, quiet ones do not", test_quiet_flows },
+	{ "smallest and largest options", test_extremes },
+	{ "a change holds for what is held", test_change },
+};
+
+#define DIRECTED	((int)(sizeof(directed_tests) / \
+			       sizeof(directed_tests[0])))
+
+static u64 number(const char *text)
+{
+	char *end;
+	u64 value = text ? strtoull(text, &end, 0) : 0;
+
+	if (!text || !*text || *end) {
+		fprintf(stderr, "engine_test: not a number: %s\n",
+			text ? text : "");
+		exit(2);
+	}
+	return value;
+}
+
+int main(int argc, char **argv)
+{
+	u64 seed = 0, ops = OPS, runs = SEEDS;
+	bool replay = false;
+	int i, n = 0;
+	char name[64];
+
+	for (i = 1; i < argc; i += 2) {
+		if (!strcmp(argv[i], "--seed")) {
+			seed = number(argv[i + 1]);
+			runs = 1;
+			replay = true;
+		} else if (!strcmp(argv[i], "--ops")) {
+			ops = number(argv[i + 1]);
+		} else {
+			fprintf(stderr, "Usage: engine_test [--seed S] [--ops N]\n"
+				"Test the engine of reframer against a model, with %d seeds of\n"
+				"%d random operations, or with one seed, as a failure names it.\n",
+				SEEDS, OPS);
+			return strcmp(argv[i], "--help") ? 2 : 0;
+		}
+	}
+
+	signal(SIGALRM, too_long);
+	__sanitizer_set_death_callback(where);
+	printf("TAP version 13\n1..%d\n",
+	       (int)runs + (replay ? 0 : DIRECTED));
+
+	for (i = 0; i < DIRECTED && !replay; i++) {
+		t.name = directed_tests[i].name;
+		alarm(60);
+		directed_tests[i].run();
+		printf("ok %d %s\n", ++n, t.name);
+	}
+	for (; runs; runs--, seed++) {
+		snprintf(name, sizeof(name), "random operations: %" PRIu64
+			 ", seed %" PRIu64, ops, seed);
+		t.name = name;
+		alarm(60 + ops / 1000);
+		random_run(seed, ops);
+		printf("ok %d %s\n", ++n, t.name);
+		fflush(stdout);
+	}
+	return 0;
+}

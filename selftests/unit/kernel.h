@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* What the engine needs of the kernel, for user space. */
+#ifndef _REFRAMER_UNIT_KERNEL_H
+#define _REFRAMER_UNIT_KERNEL_H
+
+#include <assert.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <strings.h>		/* ffs() */
+
+typedef uint8_t u8;
+typedef uint32_t u32;
+typedef uint64_t u64;
+
+#define U8_MAX			UINT8_MAX
+#define U64_MAX			UINT64_MAX
+#define BIT(n)			(1UL << (n))
+#define __aligned(n)		__attribute__((aligned(n)))
+#define min_t(type, a, b)	((type)(a) < (type)(b) ? (type)(a) : (type)(b))
+#define READ_ONCE(x)		(*(const volatile typeof(x) *)&(x))
+#define WRITE_ONCE(x, value)	(*(volatile typeof(x) *)&(x) = (value))
+
+static inline int fls64(u64 x)
+{
+	return x ? 64 - __builtin_clzll(x) : 0;
+}
+
+static inline int fls(u32 x)
+{
+	return fls64(x);
+}
+
+struct list_head {
+	struct list_head *next, *prev;
+};
+
+static inline void INIT_LIST_HEAD(struct list_head *list)
+{
+	list->next = list;
+	list->prev = list;
+}
+
+static inline bool list_empty(const struct list_head *list)
+{
+	return list->next == list;
+}
+
+static inline void list_add_tail(struct list_head *entry,
+				 struct list_head *list)
+{
+	entry->prev = list->prev;
+	entry->next = list;
+	list->prev->next = entry;
+	list->prev = entry;
+}
+
+/* Who uses an entry that is on no list, or deletes it twice, crashes. */
+static inline void list_del(struct list_head *entry)
+{
+	entry->prev->next = entry->next;
+	entry->next->prev = entry->prev;
+	entry->next = NULL;
+	entry->prev = NULL;
+}
+
+static inline void list_move_tail(struct list_head *entry,
+				  struct list_head *list)
+{
+	list_del(entry);
+	list_add_tail(entry, list);
+}
+
+#define list_entry(ptr, type, member) \
+	((type *)((char *)(ptr) - offsetof(type, member)))
+#define list_first_entry(list, type, member) \
+	list_entry((list)->next, type, member)
+#define list_for_each_entry(pos, list, member)				\
+	for (pos = list_first_entry(list, typeof(*pos), member);	\
+	     &pos->member != (list);					\
+	     pos = list_first_entry(&pos->member, typeof(*pos), member))
+#define list_for_each_entry_safe(pos, n, list, member)			\
+	for (pos = list_first_entry(list, typeof(*pos), member),	\
+	     n = list_first_entry(&pos->member, typeof(*pos), member);	\
+	     &pos->member != (list);					\
+	     pos = n,							\
+	     n = list_first_entry(&n->member, typeof(*n), member))
+
+struct qdisc_skb_cb {
+	u32 pkt_len;
+	u32 data[20 / sizeof(u32)];	/* as large as the kernel's */
+};
+
+struct sk_buff {
+	struct sk_buff *next;
+	u32 truesize;
+	struct qdisc_skb_cb cb;
+};
+
+static inline struct qdisc_skb_cb *qdisc_skb_cb(const struct sk_buff *skb)
+{
+	return (struct qdisc_skb_cb *)&skb->cb;
+}
+
+static inline u32 qdisc_pkt_len(const struct sk_buff *skb)
+{
+	return skb->cb.pkt_len;
+}
+
+static inline void qdisc_cb_private_validate(const struct sk_buff *skb, int n)
+{
+	assert(n <= (int)sizeof(skb->cb.data));
+}
+
+static inline void skb_mark_not_on_list(struct sk_buff *skb)
+{
+	skb->next = NULL;
+}
+
+#endif
