@@ -14,14 +14,12 @@
  * The harness uses the engine as the qdisc does, with a timer that may be late
  * or fire for nothing.
  */
-#include <inttypes.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-#include <sanitizer/common_interface_defs.h>
 
 #include "kernel.h"
 #include "reframer_engine.h"
@@ -129,6 +127,7 @@ static const char *const coverage_name[C_COVERAGE] = {
 };
 
 static struct test {
+	int number;
 	const char *name;
 	u64 seed, op, random;
 	struct reframer_engine *e;
@@ -147,16 +146,15 @@ static struct test {
 	u64 coverage[C_COVERAGE];
 } t;
 
-/* Also where the sanitizers and the alarm end. */
-static void where(void)
+/* The end of a failed test. */
+static void __attribute__((noreturn)) not_ok(void)
 {
-	printf("# %s: seed %" PRIu64 ", operation %" PRIu64
-	       ", %u flow slots\n", t.name, t.seed, t.op,
-	       t.e ? t.e->conf.flows : 0);
 	if (t.op)
-		printf("# again: engine_test --seed %" PRIu64
-		       " --ops %" PRIu64 "\n", t.seed, t.op);
+		printf("# operation %llu, %u flow slots; --seed %llu --ops %llu\n",
+		       t.op, t.e ? t.e->conf.flows : 0, t.seed, t.op);
+	printf("not ok %d %s\nBail out!\n", t.number, t.name);
 	fflush(stdout);
+	_exit(1);
 }
 
 static void __attribute__((noreturn, format(printf, 2, 3)))
@@ -164,21 +162,32 @@ fail(int line, const char *format, ...)
 {
 	va_list args;
 
-	printf("# line %d: ", line);
+	printf("# %s:%d: ", __FILE__, line);
 	va_start(args, format);
 	vprintf(format, args);
 	va_end(args);
 	printf("\n");
-	where();
-	printf("Bail out! %s\n", t.name);
-	fflush(stdout);
-	_exit(1);
+	not_ok();
 }
 
-static void too_long(int sig)
+/* An assertion or a sanitizer, or the alarm: an endless loop. */
+static void on_signal(int sig)
 {
-	(void)sig;
-	fail(__LINE__, "still not done: an endless loop");
+	printf("# %s\n", strsignal(sig));
+	not_ok();
+}
+
+const char *__asan_default_options(void);
+const char *__ubsan_default_options(void);
+
+const char *__asan_default_options(void)
+{
+	return "abort_on_error=1";
+}
+
+const char *__ubsan_default_options(void)
+{
+	return "abort_on_error=1:print_stacktrace=1";
 }
 
 #define check(condition, ...)						\
@@ -192,8 +201,8 @@ static void too_long(int sig)
 	do {								\
 		u64 _got = (got), _want = (want);			\
 		if (_got != _want)					\
-			fail(__LINE__, "%s is %" PRIu64 ", should be %"	\
-			     PRIu64 " (%d)", #got, _got, _want, (int)(at)); \
+			fail(__LINE__, "%s is %llu, not %llu (%d)",	\
+			     #got, _got, _want, (int)(at));		\
 	} while (0)
 
 #define same(got, want)		same_at(got, want, 0)
@@ -444,7 +453,7 @@ static void model_release_due(void)
 		held = t.m.told - q->arrival;
 		if (!t.m.expired_slack)
 			check(held >= t.m.expired_delay,
-			      "released %" PRIu64 " ns after arrival",
+			      "released %llu ns after arrival",
 			      held);
 		t.coverage[C_SLACK_APART] += !t.m.expired_slack;
 		t.coverage[C_SLACK_TOGETHER] += held < t.m.expired_delay;
@@ -539,8 +548,9 @@ static void model_check_victim(int slot)
 					       C_DROP_SMALL_HELD]++;
 		return;
 	}
-	check(size_class(q), "drop of a single small packet, not of the %u "
-	      "bytes in one flow", largest);
+	check(size_class(q),
+	      "drop of a single small packet, not of a flow of %u bytes",
+	      largest);
 	check(queue_bytes(q) > largest / 2,
 	      "drop from %u bytes in one flow, not from %u",
 	      queue_bytes(q), largest);
@@ -589,7 +599,7 @@ static void check_list(const char *name, const struct list_head *list,
 
 static void check_size_lists(void)
 {
-	int want[REFRAMER_FAT_CLASSES] = {}, class, n;
+	int want[REFRAMER_FAT_CLASSES] = {}, class, slot, n;
 	const struct reframer_flow *flow;
 	u64 map = 0;
 	u32 i;
@@ -600,7 +610,8 @@ static void check_size_lists(void)
 	for (class = 0; class < REFRAMER_FAT_CLASSES; class++) {
 		n = 0;
 		list_for_each_entry(flow, &t.e->fat[class], fat) {
-			same(size_class(&t.m.queue[flow - t.e->flows]), class);
+			slot = flow - t.e->flows;
+			same_at(size_class(&t.m.queue[slot]), class, slot);
 			check(n++ < want[class], "too many of class %d", class);
 		}
 		same_at(n, want[class], class);
@@ -694,7 +705,7 @@ static void leave(struct sk_buff *skb, const struct entry *want)
 	check(!skb->next, "a packet still has a successor");
 	same(reframer_skb_cb(skb)->hash, want->hash);
 	check(packet->number == t.hash_out[packet->hash]++,
-	      "packet %" PRIu64 " of hash %08x out of order",
+	      "packet %llu of hash %08x out of order",
 	      packet->number, t.hash[packet->hash]);
 	free(packet);
 }
@@ -1062,11 +1073,11 @@ static void random_run(u64 seed, u64 ops)
 			random_phase();
 		random_operation();
 	}
-	destroy();
+	if (t.e)
+		destroy();
 	t.op = 0;
 
-	printf("# %" PRIu64 " packets, %" PRIu64 " dropped\n", t.packets,
-	       t.dropped);
+	printf("# %llu packets, %llu dropped\n", t.packets, t.dropped);
 	for (i = 0; i < C_COVERAGE && ops >= OPS_COVERAGE; i++)
 		check(t.coverage[i], "never seen: %s", coverage_name[i]);
 }
@@ -1355,13 +1366,13 @@ static const struct {
 #define DIRECTED	((int)(sizeof(directed_tests) / \
 			       sizeof(directed_tests[0])))
 
-static u64 number(const char *text)
+static u64 to_number(const char *text)
 {
 	char *end;
 	u64 value = text ? strtoull(text, &end, 0) : 0;
 
 	if (!text || !*text || *end) {
-		fprintf(stderr, "engine_test: not a number: %s\n",
+		fprintf(stderr, "%s: not a decimal\n",
 			text ? text : "");
 		exit(2);
 	}
@@ -1372,16 +1383,16 @@ int main(int argc, char **argv)
 {
 	u64 seed = 0, ops = OPS, runs = SEEDS;
 	bool replay = false;
-	int i, n = 0;
 	char name[64];
+	int i;
 
 	for (i = 1; i < argc; i += 2) {
 		if (!strcmp(argv[i], "--seed")) {
-			seed = number(argv[i + 1]);
+			seed = to_number(argv[i + 1]);
 			runs = 1;
 			replay = true;
 		} else if (!strcmp(argv[i], "--ops")) {
-			ops = number(argv[i + 1]);
+			ops = to_number(argv[i + 1]);
 		} else {
 			fprintf(stderr, "Usage: engine_test [--seed S] [--ops N]\n"
 				"Test the engine of reframer against a model, with %d seeds of\n"
@@ -1391,24 +1402,26 @@ int main(int argc, char **argv)
 		}
 	}
 
-	signal(SIGALRM, too_long);
-	__sanitizer_set_death_callback(where);
+	signal(SIGALRM, on_signal);
+	signal(SIGABRT, on_signal);
 	printf("TAP version 13\n1..%d\n",
 	       (int)runs + (replay ? 0 : DIRECTED));
 
 	for (i = 0; i < DIRECTED && !replay; i++) {
+		t.number++;
 		t.name = directed_tests[i].name;
 		alarm(60);
 		directed_tests[i].run();
-		printf("ok %d %s\n", ++n, t.name);
+		printf("ok %d %s\n", t.number, t.name);
 	}
 	for (; runs; runs--, seed++) {
-		snprintf(name, sizeof(name), "random operations: %" PRIu64
-			 ", seed %" PRIu64, ops, seed);
+		snprintf(name, sizeof(name),
+			 "random operations: %llu, seed %llu", ops, seed);
+		t.number++;
 		t.name = name;
 		alarm(60 + ops / 1000);
 		random_run(seed, ops);
-		printf("ok %d %s\n", ++n, t.name);
+		printf("ok %d %s\n", t.number, t.name);
 		fflush(stdout);
 	}
 	return 0;

@@ -11,10 +11,10 @@
 
 typedef uint8_t u8;
 typedef uint32_t u32;
-typedef uint64_t u64;
+typedef unsigned long long u64;
 
 #define U8_MAX			UINT8_MAX
-#define U64_MAX			UINT64_MAX
+#define U64_MAX			(~0ULL)
 #define BIT(n)			(1UL << (n))
 #define __aligned(n)		__attribute__((aligned(n)))
 #define min_t(type, a, b)	((type)(a) < (type)(b) ? (type)(a) : (type)(b))
