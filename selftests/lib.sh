@@ -1,8 +1,8 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# What the selftests of reframer share.  Each test has a new pair of network
-# namespaces, set up by pair():
+# What the selftests of reframer share.  Tests run in a pair of network
+# namespaces:
 #
 #      namespace $TX                         namespace $RX
 #    +----------------------+              +----------------------+
@@ -18,22 +18,26 @@
 # runs in a subshell with set -e; it fails with `fail`, is skipped with `skip`,
 # and what it leaves behind is removed when it ends, however it ends.  A script
 # runs all of its tests, or those whose names contain one of its arguments.
+#
+# Guests start processes slowly, so there are few of them: the namespaces serve
+# all tests of a script until one fails, and what bash can do, it does.
 
 set -euo pipefail
 
 HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 TMP=$(mktemp -d)
-trap 'rm -rf "$TMP"' EXIT
+exec {NEVER}<> <(:)		# a file that has nothing to read: to sleep
 
 TC=${TC:-tc}
-TX=
-RX=
-TEST_NS=()
+TX=rfm-$$-tx
+RX=rfm-$$-rx
+MAC_TX=02:00:00:00:00:01
+MAC_RX=02:00:00:00:00:02
 
 # The last results: of flowgen, of flowcap, and of tc -s qdisc show.
 GEN=null
 CAP=null
-Q=null
+QS=null
 
 diag() { echo "# ${*//$'\n'/$'\n'# }"; }
 
@@ -41,23 +45,13 @@ fail() { diag "$*"; exit 1; }
 
 skip() { echo "$*" >"$TMP/skip"; exit 4; }
 
-helper() {
-	local dir
+in_tx() { nsenter --net="/run/netns/$TX" "$@"; }
 
-	for dir in "${REFRAMER_BUILD:-}" "$HERE" "$HERE/../build/selftests"; do
-		if [ -n "$dir" ] && [ -x "$dir/$1" ]; then
-			echo "$dir/$1"
-			return
-		fi
-	done
-	skip "$1 is not built: make -C $HERE"
-}
-
-in_tx() { ip netns exec "$TX" "$@"; }
-
-in_rx() { ip netns exec "$RX" "$@"; }
+in_rx() { nsenter --net="/run/netns/$RX" "$@"; }
 
 virtual_time() { grep -q 'time-travel=inf-cpu' /proc/cmdline; }
+
+pause() { read -rt "$1" -u "$NEVER" || true; }
 
 # wait_for WHAT COMMAND...: until the command succeeds, at most 20 s
 wait_for() {
@@ -68,154 +62,153 @@ wait_for() {
 		if "$@"; then
 			return
 		fi
-		sleep 0.05
+		pause 0.05
 	done
 	fail "waited in vain until $what"
 }
 
-netns() {
-	ip netns add "$1"
-	TEST_NS+=("$1")
-	# Neighbour and router discovery would disturb the counts.
+# quiet NS COMMAND...: nothing in it shall send packets unasked, such as
+# neighbour and router discovery.  The command saves a process.
+quiet() {
+	local ns=$1
+
+	shift
 	# shellcheck disable=SC2016 # for the inner shell
-	ip netns exec "$1" bash -c '
+	nsenter --net="/run/netns/$ns" bash -c '
 		for f in /proc/sys/net/ipv6/conf/{all,default}/disable_ipv6; do
 			[ ! -e $f ] || echo 1 >$f
 		done
 		for f in /proc/sys/net/ipv4/conf/{all,default}/rp_filter; do
 			echo 0 >$f
-		done'
+		done
+		exec "$@"' - "$@"
 }
 
-mac() { echo "02:00:00:00:00:0$1"; }
-
-# link NS1 DEV1 ID1 NS2 DEV2 ID2 [QUEUES]: veth, 10.0.N.M/24 and MAC by ID NM
-link() {
-	local n=${3%?} a=${3#?} b=${6#?} queues=${7:-1}
-
-	ip -batch - <<-END
-		link add name $2 netns $1 address $(mac "$a") numtxqueues $queues numrxqueues $queues type veth peer name $5 netns $4 address $(mac "$b") numtxqueues $queues numrxqueues $queues
-	END
+# end NS DEV ADDRESS PEER_ADDRESS PEER_MAC: bring one end of a link up
+end() {
 	ip -n "$1" -batch - <<-END
-		addr add 10.0.$n.$a/24 dev $2
+		addr add $3/24 dev $2
 		link set dev $2 up
-		neigh add 10.0.$n.$b lladdr $(mac "$b") dev $2 nud permanent
+		neigh add $4 lladdr $5 dev $2 nud permanent
 	END
-	ip -n "$4" -batch - <<-END
-		addr add 10.0.$n.$b/24 dev $5
-		link set dev $5 up
-		neigh add 10.0.$n.$a lladdr $(mac "$a") dev $5 nud permanent
-	END
-	ip netns exec "$4" ethtool -K "$5" gro on 2>/dev/null ||
-		skip "ethtool cannot set gro of a veth"
 }
 
-# pair [QUEUES]: the namespaces drawn above
+# pair: the namespaces drawn above, with $QUEUES queues
+QUEUES=1
 pair() {
-	TX=rfm-$$-$TEST_NR-tx
-	RX=rfm-$$-$TEST_NR-rx
-	netns "$TX"
-	netns "$RX"
-	link "$TX" tx0 21 "$RX" rx0 22 "${1:-1}"
+	ip -batch - <<-END
+		netns add $TX
+		netns add $RX
+		link add name tx0 netns $TX address $MAC_TX numtxqueues $QUEUES numrxqueues $QUEUES type veth peer name rx0 netns $RX address $MAC_RX numtxqueues $QUEUES numrxqueues $QUEUES
+	END
+	quiet "$TX" true
+	quiet "$RX" ethtool -K rx0 gro on
+	end "$TX" tx0 10.0.2.1 10.0.2.2 $MAC_RX
+	end "$RX" rx0 10.0.2.2 10.0.2.1 $MAC_TX
+}
+
+unpair() {
+	ip netns del "$TX" 2>/dev/null || true
+	ip netns del "$RX" 2>/dev/null || true
 }
 
 qdisc() { "$TC" -n "$TX" qdisc "$@"; }
 
 class() { "$TC" -n "$TX" class "$@"; }
 
-# reframer OPTIONS...: put it at the root of tx0
-reframer() { qdisc replace dev tx0 root handle 1: reframer "$@"; }
+# reframer OPTIONS...: a new one at the root of tx0
+reframer() { qdisc add dev tx0 root handle 1: reframer "$@"; }
 
-# show: all qdiscs of tx0 as an array in QS, the (first) reframer in Q
-show() {
-	QS=$("$TC" -n "$TX" -s -j qdisc show dev tx0)
-	Q=$(jq -c '[.[] | select(.kind == "reframer")][0]' <<<"$QS")
+# throttled OPTIONS...: 1 Mbit/s, so that packets pile up.  As a parent that
+# peeks, tbf has one packet aside, which reframer has counted as sent but which
+# is still in its qlen.
+throttled() {
+	"$TC" -n "$TX" -batch - <<-END
+		qdisc add dev tx0 root handle 1: tbf rate 1mbit burst 1600b limit 1mb
+		qdisc add dev tx0 parent 1:1 handle 10: reframer $*
+	END
 }
+
+# show: all qdiscs of tx0 as a JSON array in QS
+show() { QS=$("$TC" -n "$TX" -s -j qdisc show dev tx0); }
 
 # send ARGUMENTS...: of flowgen; on one CPU, where the timer then runs, too, so
 # that the packets cannot overtake each other on their way to the receiver
-send() { GEN=$(in_tx "$(helper flowgen)" -C 0 -i tx0 "$@"); }
+send() { GEN=$(in_tx "$FLOWGEN" -C 0 -i tx0 "$@"); }
 
-CAP_PID=
-
-# cap_start ARGUMENTS...: of flowcap, until cap_stop sets CAP
-cap_start() {
+# capture ARGUMENTS...: of flowcap, in the background, until arrived
+# shellcheck disable=SC2120 # mostly none
+capture() {
 	rm -f "$TMP/ready"
 	# not in_rx(): $! has to be flowcap, not a subshell around it
-	ip netns exec "$RX" "$(helper flowcap)" -i rx0 -r "$TMP/ready" "$@" \
+	nsenter --net="/run/netns/$RX" "$FLOWCAP" -i rx0 -r "$TMP/ready" "$@" \
 		>"$TMP/cap" &
 	CAP_PID=$!
 	wait_for "the capture runs" test -e "$TMP/ready"
 }
 
-cap_stop() {
-	kill -TERM "$CAP_PID" 2>/dev/null || true
+# arrived: ends the capture and sets CAP
+arrived() {
+	kill -TERM "$CAP_PID"
 	wait "$CAP_PID"
-	CAP=$(cat "$TMP/cap")
-	expect '.cap.lost == 0'
+	CAP=$(<"$TMP/cap")
 }
 
-# The backlog of all qdiscs of tx0 is zero.
+# No qdisc of tx0 has a backlog.
 drained() {
 	show
-	jq -e 'all(.[]; (.backlog // 0) == 0 and (.qlen // 0) == 0)' \
-		>/dev/null <<<"$QS"
+	[[ ! $QS =~ \"(backlog|qlen)\":[1-9] ]]
 }
 
-wait_drained() { wait_for "all packets were sent: ${QS:-}" drained; }
+wait_drained() { wait_for "all packets were sent" drained; }
 
-# What the conditions of expect() may use
+# What the conditions of expect() may use.  .q is the first reframer, .r its
+# own statistics.
 JQ_DEFS='
-def drops: [.q.reframer.drops[]] | add;
-def accounted: .q.reframer.packets_in ==
-		.q.reframer.packets_out + drops + .q.qlen and
-		drops == .q.drops;
-def released: [.q.reframer.releases[]] | add;
-def empty_now: .q.qlen == 0 and .q.backlog == 0 and
-		.q.reframer.memory_bytes == 0 and
-		.q.reframer.flows.held == 0 and .q.reframer.flows.ready == 0;
-def in_order: .cap.reordered == 0 and .cap.duplicates == 0;
+def drops: [.r.drops[]] | add;
+def released: [.r.releases[]] | add;
+def accounted: .r.packets_in == .r.packets_out + drops + .q.qlen and
+	drops == .q.drops;
+def empty_now: .q.qlen == 0 and .q.backlog == 0 and .r.memory_bytes == 0 and
+	.r.flows.held == 0 and .r.flows.ready == 0;
+def in_order: .cap.lost == 0 and .cap.reordered == 0 and .cap.duplicates == 0;
 def complete: in_order and .cap.missing == 0 and
-		.cap.packets == .gen.packets and .gen.refused == 0;
+	.cap.packets == .gen.packets and .gen.refused == 0;
+.q = ((.qs // []) | map(select(.kind == "reframer"))[0]) | .r = .q.reframer |
 '
 
-# expect CONDITION...: jq conditions over {gen, cap, q, qs}, all to hold
+# expect CONDITION...: jq conditions over .gen .cap .qs .q .r, all to hold
 expect() {
 	local state prog="" cond i=0 bad
 
-	state="{\"gen\":$GEN,\"cap\":$CAP,\"q\":$Q,\"qs\":${QS:-null}}"
+	state="{\"gen\":$GEN,\"cap\":$CAP,\"qs\":$QS}"
 	for cond; do
 		prog+="(if ($cond) then empty else \$ARGS.positional[$((i++))] end),"
 	done
 	bad=$(jq -r "$JQ_DEFS ${prog}empty" --args "$@" <<<"$state") ||
-		fail "cannot evaluate: $* over $state"
-	if [ -n "$bad" ]; then
-		fail "not so: $bad"$'\n'"over $(jq -c 'del(.qs)' <<<"$state")"
-	fi
+		fail "cannot evaluate $* over $state"
+	[ -z "$bad" ] || fail "not so: $bad"$'\n'"over $state"
 }
 
 cleanup() {
-	local job ns
+	local job
 
 	for job in $(jobs -p); do
 		kill "$job" 2>/dev/null || true
 	done
-	for ns in "${TEST_NS[@]}"; do
-		ip netns del "$ns" 2>/dev/null || true
-	done
+	qdisc del dev tx0 root 2>/dev/null || true
 }
 
-# Lines of the kernel log that a test must not cause
-LOG_BAD='WARNING|BUG|] RIP: |] Call Trace:|ref_tracker: |unreferenced object|soft lockup|unregister_netdevice: waiting'
-
-log_since() { dmesg | sed -n "\|$1|,\$p" | grep -E "$LOG_BAD" || true; }
+# What a test must not cause in the kernel log
+LOG_BAD='[^]]*(WARNING|BUG|\] RIP: |\] Call Trace:|ref_tracker: |unreferenced object|soft lockup|unregister_netdevice: waiting)[^]]*'
 
 run_one() {
-	local name=$1 mark rc=0 bad
+	local name=$1 mark rc=0 log
 
 	mark="reframer selftest $$.$TEST_NR $name"
-	echo "<7>$mark" >/dev/kmsg || true
+	echo "<7>$mark" >/dev/kmsg
 	rm -f "$TMP/skip"
+	[ -e "/run/netns/$TX" ] || pair
 	set +e
 	(
 		trap cleanup EXIT
@@ -224,9 +217,10 @@ run_one() {
 	)
 	rc=$?
 	set -e
-	bad=$(log_since "$mark")
-	if [ -n "$bad" ]; then
-		diag "the kernel complained: $bad"
+	log=$(dmesg)
+	log=${log##*"$mark"}
+	if [[ $log =~ $LOG_BAD ]]; then
+		diag "kernel log: ${BASH_REMATCH[0]}"
 		rc=1
 	fi
 	case $rc in
@@ -235,11 +229,12 @@ run_one() {
 		PASSED=$((PASSED + 1))
 		;;
 	4)
-		echo "ok $TEST_NR ${name//_/ } # SKIP $(cat "$TMP/skip")"
+		echo "ok $TEST_NR ${name//_/ } # SKIP $(<"$TMP/skip")"
 		;;
 	*)
 		echo "not ok $TEST_NR ${name//_/ }"
 		FAILED=$((FAILED + 1))
+		unpair
 		;;
 	esac
 }
@@ -252,6 +247,17 @@ need() {
 	for tool; do
 		command -v "$tool" >/dev/null || skip_all "$tool is missing"
 	done
+}
+
+# helper NAME: its path in HELPER
+helper() {
+	local dir
+
+	for dir in "${REFRAMER_BUILD:-}" "$HERE" "$HERE/../build/selftests"; do
+		HELPER=$dir/$1
+		[ ! -x "$HELPER" ] || return 0
+	done
+	skip_all "$1 is not built: make -C $HERE"
 }
 
 need_reframer() {
@@ -269,20 +275,27 @@ need_reframer() {
 }
 
 run_tests() {
-	local all name arg
+	local all=() line name arg
 
+	trap 'unpair; rm -rf "$TMP"' EXIT
 	echo "TAP version 13"
-	[ "$(id -u)" = 0 ] || skip_all "needs root"
-	need ip "$TC" jq ethtool dmesg
-	${REFRAMER_SELFTEST_NO_MODULE:+:} need_reframer
+	[ "$UID" = 0 ] || skip_all "needs root"
+	need ip "$TC" jq ethtool nsenter dmesg
+	helper flowgen
+	FLOWGEN=$HELPER
+	helper flowcap
+	FLOWCAP=$HELPER
+	need_reframer
 
-	mapfile -t all < <(declare -F | sed -n 's/^declare -f test_//p' |
-		while read -r name; do
-			[ $# -gt 0 ] || echo "$name"
-			for arg; do
-				[[ $name != *"$arg"* ]] || echo "$name"
-			done
-		done | sort -u)
+	while read -r line; do
+		name=${line#declare -f test_}
+		[ "$name" != "$line" ] || continue
+		[ $# -gt 0 ] || all+=("$name")
+		for arg; do
+			[[ $name != *"$arg"* ]] || all+=("$name")
+		done
+	done < <(declare -F)
+
 	echo "1..${#all[@]}"
 	TEST_NR=0
 	PASSED=0
@@ -291,10 +304,6 @@ run_tests() {
 		TEST_NR=$((TEST_NR + 1))
 		run_one "$name"
 	done
-	if [ "$FAILED" -gt 0 ]; then
-		exit 1
-	elif [ "$PASSED" = 0 ]; then
-		exit 4
-	fi
-	exit 0
+	[ "$FAILED" = 0 ] || return 1
+	[ "$PASSED" -gt 0 ] || return 4
 }
