@@ -1,0 +1,142 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# Grouping: flows go in interleaved and come out as runs, by the qdisc's own
+# count and by what a capture at the receiver sees.
+
+# shellcheck source=lib.sh
+. "$(dirname "$0")/lib.sh"
+
+# A window in which a guest surely sends a few hundred packets.  Virtual time
+# runs only when the clock is read, 256 ns each time.
+if virtual_time; then
+	WINDOW=64us
+	ROUTER_WINDOW=1ms
+else
+	WINDOW=100ms
+	ROUTER_WINDOW=100ms
+fi
+
+AGREES='.r.packets_in == .gen.packets and .r.runs_in == .gen.runs and
+	.r.packets_out == .cap.packets and .r.runs_out == .cap.runs'
+SUMS='(.r.bursts.hist | add) == .r.bursts.count and
+	(.r.hold.hist | add) == released and
+	.r.bursts.count >= .r.runs_out and .r.hold.max_ns <= .r.hold.sum_ns'
+
+# The main use: a router in front of the server.
+#
+#   $SRC               $TX                          $RX
+#   flowgen  veth -- in0  forwards  tx0 (reframer) -- rx0
+test_sixteen_flows_through_a_router() {
+	local src=rfm-$$-src in_pid
+
+	ip -batch - <<-END
+		netns add $src
+		link add name src0 netns $src address 02:00:00:00:00:03 type veth peer name in0 netns $TX address 02:00:00:00:00:04
+	END
+	# shellcheck disable=SC2064 # now
+	trap "ip netns del $src; cleanup" EXIT
+	quiet "$src" true
+	end "$src" src0 10.0.3.1 10.0.3.2 02:00:00:00:00:04
+	end "$TX" in0 10.0.3.2 10.0.3.1 02:00:00:00:00:03
+	in_tx ethtool -K in0 gro on
+	in_tx bash -c 'echo 1 >/proc/sys/net/ipv4/ip_forward'
+	reframer delay $ROUTER_WINDOW
+
+	nsenter --net="/run/netns/$TX" "$FLOWCAP" -i in0 -r "$TMP/in" \
+		>"$TMP/cap_in" &
+	in_pid=$!
+	capture
+	wait_for "the capture runs" test -e "$TMP/in"
+	GEN=$(nsenter --net="/run/netns/$src" "$FLOWGEN" -C 0 -i src0 \
+		-m 02:00:00:00:00:04 -F 16 -n 12)
+	wait_for "all packets were forwarded" forwarded 192
+	wait_drained
+	arrived
+	kill -TERM $in_pid
+	wait $in_pid
+	GEN=$(<"$TMP/cap_in")	# what came in, by a capture
+	expect in_order '.gen.packets == 192 and .cap.packets == 192' "$AGREES" \
+		'.cap.locality >= 8 * .gen.locality' "$SUMS" accounted empty_now
+}
+
+forwarded() {
+	show
+	[[ $QS == *"\"packets_in\":$1,"* ]]
+}
+
+grouped() {
+	capture
+	send "$@"
+	wait_drained
+	arrived
+	expect complete "$AGREES" "$SUMS" accounted empty_now
+}
+
+# Without this one, a mistake of flowcap could pass for grouping.
+test_pfifo_leaves_the_order_alone() {
+	qdisc add dev tx0 root pfifo
+	capture
+	send -F 16 -n 12 -o random
+	wait_drained
+	arrived
+	expect complete '.cap.runs == .gen.runs'
+}
+
+test_random_order() {
+	local seed
+
+	for seed in 1 2; do
+		reframer delay $WINDOW
+		grouped -F 16 -n 12 -o random -s $seed
+		expect '.cap.locality >= 8 * .gen.packets / .gen.runs' \
+			'.r.flows.peak == 16'
+		qdisc del dev tx0 root
+	done
+}
+
+test_trains() {
+	reframer delay $WINDOW
+	grouped -F 8 -n 24 -T 3 -o random
+	expect '.cap.runs == 8'
+}
+
+test_one_flow_is_one_run() {
+	reframer delay $WINDOW
+	grouped -n 50
+	expect '.cap.runs == 1 and .r.bursts.count == 1'
+}
+
+test_full_by_packets() {
+	reframer delay 100ms burst 8
+	grouped -F 4 -n 16
+	expect '.cap.runs == 8 and .cap.locality == 8' '.r.releases.full == 8' \
+		'.r.bursts.count == 8 and .r.bursts.hist[3] == 8' \
+		'.r.releases.deadline == 0'
+}
+
+test_full_by_bytes() {
+	reframer delay 100ms burst_bytes 4000
+	grouped -F 4 -n 8 -l 1000
+	expect '.cap.runs == 8 and .cap.locality == 4' '.r.releases.full == 8'
+}
+
+# 70 packets are the last eighth of the limit, where nothing is held any more.
+test_pressure_releases_all() {
+	reframer delay 100ms limit 80
+	grouped -F 14 -n 5
+	expect '.r.releases.pressure == 14 and .r.releases.deadline == 0' \
+		'.cap.runs == 14 and drops == 0'
+}
+
+# What is queued is grouped, although nothing waits: see also bound.sh.
+test_no_delay_groups_what_is_queued() {
+	throttled delay 0
+	capture
+	send -F 8 -n 16
+	wait_drained
+	arrived
+	# some go at once and one is peeked; the others leave as runs
+	expect complete '.cap.locality > 3' accounted '.r.hold.max_ns == 0'
+}
+
+run_tests "$@"

@@ -1,0 +1,90 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# Limits: no more packets and memory than allowed, and the flow that takes the
+# most pays for it.
+
+# shellcheck source=lib.sh
+. "$(dirname "$0")/lib.sh"
+
+# flood OPTIONS...: one flow sends 600 packets, eight others 4 each, through a
+# qdisc that cannot get rid of them so fast
+flood() {
+	throttled delay 1ms "$@"
+	capture -c
+	send -F 9 -n 4 -w 0:600 -o random
+	show
+	FULL=$QS
+	wait_drained
+	arrived
+	expect in_order accounted empty_now '.gen.refused == 0' \
+		'.cap.packets + drops == .gen.packets' \
+		'.cap.counts[1:9] == [4, 4, 4, 4, 4, 4, 4, 4]' \
+		'.cap.counts[0] + drops == 600'
+}
+
+test_a_flood_over_the_limit() {
+	flood limit 80
+	expect '.r.drops.limit > 300 and .r.drops.memory == 0'
+	QS=$FULL
+	expect '.q.qlen > 40 and .q.qlen <= 81'
+}
+
+test_a_flood_over_the_memory_limit() {
+	flood memory_limit 80kb
+	expect '.r.drops.memory > 300 and .r.drops.limit == 0'
+	QS=$FULL
+	expect '.r.memory_bytes > 40000 and .r.memory_bytes <= 80 * 1024'
+}
+
+test_two_floods_share_the_loss() {
+	throttled delay 1ms limit 80
+	capture -c
+	send -F 6 -n 4 -w 0:300 -w 1:300 -o random
+	wait_drained
+	arrived
+	expect in_order accounted '.cap.counts[2:6] == [4, 4, 4, 4]' \
+		'.cap.counts[0] > 20 and .cap.counts[1] > 20'
+}
+
+# The oldest are lost, so that what arrives is news.
+test_the_head_is_dropped() {
+	throttled delay 100ms limit 20
+	capture -L "$TMP/list"
+	send -n 100
+	wait_drained
+	arrived
+	expect in_order accounted '.gen.refused == 0'
+	[ "$(tail -n 1 "$TMP/list" | cut -d ' ' -f 2)" = 99 ] ||
+		fail "the last packet is lost: $(tail -n 1 "$TMP/list")"
+	tail -n 20 "$TMP/list" | awk 'NR > 1 && $2 != last + 1 { exit 1 }
+		{ last = $2 }' || fail "the last 20 have gaps"
+}
+
+# Every number at its ends: nothing crashes, stalls or is miscounted.
+test_tiny_limits() {
+	local limits
+
+	for limits in "limit 1" "limit 2" "limit 7" "memory_limit 1" \
+		      "memory_limit 2000" "limit 1 memory_limit 1 flows 8 burst 1" \
+		      "limit 4294967295 memory_limit 2gb flows 65536"; do
+		throttled delay 1ms "$limits"
+		capture
+		send -F 4 -n 20 -o random
+		wait_drained
+		arrived
+		expect in_order accounted empty_now \
+			'.cap.packets + drops == .gen.packets'
+		qdisc del dev tx0 root
+	done
+}
+
+test_limits_are_seldom_reached() {
+	reframer delay 1ms
+	capture
+	send -F 100 -n 10
+	wait_drained
+	arrived
+	expect complete 'drops == 0 and .r.releases.pressure == 0'
+}
+
+run_tests "$@"

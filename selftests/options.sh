@@ -1,0 +1,233 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# Options: what tc sets is what tc shows, and what is wrong changes nothing.
+
+# shellcheck source=lib.sh
+. "$(dirname "$0")/lib.sh"
+
+DEFAULTS='{"delay":64000,"slack":64000,"burst":64,"burst_bytes":65536,
+	"limit":10240,"memory_limit":33554432,"flows":1024}'
+
+# What is given to tc, and how that differs from the defaults
+GOOD=(
+	'delay 1ms|"delay":1000000,"slack":1000000'
+	'slack 10us|"slack":10000'
+	'burst 7|"burst":7'
+	'burst_bytes 3000|"burst_bytes":3000'
+	'limit 100|"limit":100'
+	'memory_limit 1mb|"memory_limit":1048576'
+	'flows 100|"flows":128'
+	# smallest and largest values
+	'delay 0|"delay":0,"slack":0'
+	'delay 100ms|"delay":100000000,"slack":100000000'
+	'slack 0|"slack":0'
+	'slack 64us|"slack":64000'
+	'burst 1|"burst":1'
+	'burst 65535|"burst":65535'
+	'burst_bytes 256|"burst_bytes":256'
+	'burst_bytes 16mb|"burst_bytes":16777216'
+	'limit 1|"limit":1'
+	'limit 4294967295|"limit":4294967295'
+	'memory_limit 1|"memory_limit":1'
+	'memory_limit 2gb|"memory_limit":2147483648'
+	'flows 8|"flows":8'
+	'flows 65536|"flows":65536'
+	# together
+	'delay 1us slack 1ns burst 2 burst_bytes 257 limit 3 memory_limit 4097 flows 9|"delay":1000,"slack":1,"burst":2,"burst_bytes":257,"limit":3,"memory_limit":4097,"flows":16'
+)
+
+# What is given to tc, and what the kernel answers
+BAD=(
+	'delay 100000001ns|delay 100000001 ns not in 0..100000000 ns'
+	'delay 4294967295ns|delay 4294967295 ns not in 0..100000000 ns'
+	'slack 100000001ns|slack 100000001 ns not in 0..100000000 ns'
+	'slack 64001ns|slack 64001 ns not in 0..64000 ns'
+	'delay 10us slack 11us|slack 11000 ns not in 0..10000 ns'
+	'burst 0|burst 0 not in 1..65535'
+	'burst 65536|burst 65536 not in 1..65535'
+	'burst_bytes 255|burst_bytes 255 not in 256..16777216'
+	'burst_bytes 16777217|burst_bytes 16777217 not in 256..16777216'
+	'limit 0|limit 0 not in 1..4294967295'
+	'memory_limit 0|memory_limit 0 not in 1..2147483648'
+	'memory_limit 2147483649|memory_limit 2147483649 not in 1..2147483648'
+	'flows 0|flows 0 not in 8..65536'
+	'flows 7|flows 7 not in 8..65536'
+	'flows 65537|flows 65537 not in 8..65536'
+	# a good value beside a bad one
+	'limit 5 delay 5us burst 0|burst 0 not in 1..65535'
+)
+
+# batch: tc commands from stdin; results in OUT (a JSON array of what each
+# `show` printed) and ERR
+batch() {
+	"$TC" -n "$TX" -j -force -batch - >"$TMP/out" 2>"$TMP/err" || true
+	OUT=$(jq -cs 'map(.[0].options)' "$TMP/out") || fail "no JSON: $(<"$TMP/out")"
+	ERR=$(<"$TMP/err")
+}
+
+# same GOT EXPECTED: two JSON arrays, compared entry by entry
+same() {
+	jq -en --argjson got "$1" --argjson want "$2" '$got == $want' >/dev/null ||
+		fail "got      $1"$'\n'"expected $2"
+}
+
+merged() { jq -c --argjson d "$DEFAULTS" 'map($d + .)' <<<"[${*}]"; }
+
+test_each_at_creation() {
+	local i want=""
+
+	for i in '' "${GOOD[@]}"; do
+		echo "qdisc add dev tx0 root handle 1: reframer ${i%%|*}"
+		echo "qdisc show dev tx0"
+		echo "qdisc del dev tx0 root"
+	done >"$TMP/commands"
+	for i in "${GOOD[@]}"; do
+		want+=",{${i#*|}}"
+	done
+	batch <"$TMP/commands"
+	[ -z "$ERR" ] || fail "$ERR"
+	same "$OUT" "$(merged "{}$want")"
+}
+
+test_each_by_change() {
+	local i want=""
+
+	for i in "${GOOD[@]}"; do
+		[[ $i != *flows* ]] || continue
+		echo "qdisc add dev tx0 root handle 1: reframer"
+		echo "qdisc change dev tx0 root reframer ${i%%|*}"
+		echo "qdisc show dev tx0"
+		echo "qdisc del dev tx0 root"
+		want+=",{${i#*|}}"
+	done >"$TMP/commands"
+	batch <"$TMP/commands"
+	[ -z "$ERR" ] || fail "$ERR"
+	same "$OUT" "$(merged "${want#,}")"
+}
+
+test_slack_follows_the_delay_until_given() {
+	batch <<-END
+		qdisc add dev tx0 root reframer delay 10us
+		qdisc show dev tx0
+		qdisc change dev tx0 root reframer delay 50us
+		qdisc show dev tx0
+		qdisc change dev tx0 root reframer slack 20us
+		qdisc show dev tx0
+		qdisc change dev tx0 root reframer delay 30us
+		qdisc show dev tx0
+		qdisc change dev tx0 root reframer delay 10us
+		qdisc show dev tx0
+	END
+	same "$(jq -c 'map([.delay, .slack])' <<<"$OUT")" \
+		'[[10000,10000],[50000,50000],[50000,20000],[30000,20000],[30000,20000]]'
+	[[ $ERR == *"slack 20000 ns not in 0..10000 ns"* ]] || fail "message: $ERR"
+}
+
+# refused COMMAND: every value of BAD, with its message, and nothing changes
+refused() {
+	local i messages
+
+	for i in "${BAD[@]}"; do
+		echo "qdisc $1 dev tx0 root handle 1: reframer ${i%%|*}"
+		echo "qdisc show dev tx0"
+	done >"$TMP/commands"
+	batch <"$TMP/commands"
+	# an "Error:" each, in the order of the commands
+	mapfile -t messages < <(grep '^Error: ' <<<"$ERR")
+	[ "${#messages[@]}" = "${#BAD[@]}" ] ||
+		fail "${#messages[@]} messages for ${#BAD[@]} bad values: $ERR"
+	for i in "${!BAD[@]}"; do
+		[[ ${messages[i]} == *reframer*"${BAD[i]#*|}"* ]] ||
+			fail "${BAD[i]%%|*}: ${messages[i]}"
+	done
+}
+
+test_bad_values_at_creation() {
+	refused add
+	# No qdisc came of it; the device has its own default.
+	jq -se 'all(.[]; .[0].kind != "reframer")' "$TMP/out" >/dev/null ||
+		fail "there is a qdisc: $(<"$TMP/out")"
+}
+
+test_bad_values_by_change() {
+	reframer
+	refused change
+	same "$OUT" "$(jq -cn --argjson d "$DEFAULTS" --argjson n "${#BAD[@]}" \
+		'[range($n) | $d]')"
+}
+
+test_flows_are_fixed_at_creation() {
+	batch <<-END
+		qdisc add dev tx0 root reframer flows 100
+		qdisc change dev tx0 root reframer flows 128
+		qdisc change dev tx0 root reframer flows 65 limit 9
+		qdisc show dev tx0
+		qdisc change dev tx0 root reframer flows 256 limit 8
+		qdisc show dev tx0
+	END
+	same "$OUT" "$(merged '{"flows":128,"limit":9},{"flows":128,"limit":9}')"
+	[[ $ERR == *"flows 256"*128* ]] || fail "message: $ERR"
+}
+
+test_nonsense_is_refused() {
+	local bad
+
+	reframer
+	show
+	for bad in "delay x" "delay -1us" "delay 5s" "burst 1.5" "limit 4294967296" \
+		   "flows" "delay 1us delay 2us" "unknown 1"; do
+		# shellcheck disable=SC2086 # words
+		if qdisc change dev tx0 root reframer $bad 2>"$TMP/err"; then
+			fail "accepted: $bad"
+		fi
+		[ -s "$TMP/err" ] || fail "refused without a word: $bad"
+	done
+	local before=$QS
+	show
+	[ "$QS" = "$before" ] || fail "changed: $before to $QS"
+}
+
+# What `tc qdisc show` prints can be given to `tc qdisc add`.
+test_show_can_be_given_back() {
+	local config text before
+
+	for config in "" "delay 12345ns slack 678ns burst_bytes 1025 memory_limit 4097" \
+		      "delay 1500us burst 65535 burst_bytes 16mb limit 4294967295 memory_limit 2gb flows 8"; do
+		# shellcheck disable=SC2086 # words
+		reframer $config
+		show
+		before=$QS
+		text=$(qdisc show dev tx0)
+		text=${text#*refcnt * }
+		qdisc del dev tx0 root
+		# shellcheck disable=SC2086 # words
+		reframer $text
+		show
+		[ "$QS" = "$before" ] ||
+			fail "\"$text\" gives $QS instead of $before"
+		qdisc del dev tx0 root
+	done
+}
+
+test_statistics_are_numbers() {
+	reframer
+	send -F 4 -n 4
+	wait_drained
+	expect '.r | .packets_in, .packets_out, .runs_in, .runs_out, .locality_in,
+			.locality_out, .bursts.count, .bursts.mean_packets,
+			.bursts.hist[], .releases.deadline, .releases.full,
+			.releases.pressure, .timers, .hold.sum_ns,
+			.hold.mean_ns, .hold.max_ns, .hold.late_max_ns,
+			.hold.hist[], .flows.held, .flows.ready, .flows.peak,
+			.collisions, .drops.limit, .drops.memory,
+			.drops.change, .drops.reset, .memory_bytes,
+			.table_bytes | type == "number"' \
+		'.r.table_bytes >= 1024 * 64' '.r.flows.peak == 4' \
+		'.q | .packets, .bytes, .drops | type == "number"'
+	# and as text
+	local text
+	text=$("$TC" -n "$TX" -s qdisc show dev tx0)
+	[[ $text == *"packets 16 -> 16 "* ]] || fail "text: $text"
+}
+
+run_tests "$@"
