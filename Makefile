@@ -8,13 +8,14 @@
 #   make selftests      build the programs that the selftests need
 #   make clean
 #
-# KERNELDIR   build tree of the kernel      (/lib/modules/`uname -r`/build)
+# KVER        version of the kernel                             (`uname -r`)
+# KERNELDIR   its build tree                       (/lib/modules/KVER/build)
 # DESTDIR     prefix of all that is installed                        (none)
 # TC_LIB_DIR  where tc looks for plugins   (the directory named in tc itself)
 # MANDIR      where man looks                              (/usr/share/man)
 
-KERNELDIR ?= /lib/modules/$(shell uname -r)/build
-KERNELRELEASE = $(shell $(MAKE) -s -C $(KERNELDIR) kernelrelease)
+KVER ?= $(shell uname -r)
+KERNELDIR ?= /lib/modules/$(KVER)/build
 MANDIR ?= /usr/share/man
 TC ?= $(shell PATH="$$PATH:/usr/sbin:/sbin" command -v tc)
 TC_LIB_DIR ?= $(shell grep -aoE '/[[:alnum:]_./-]+/tc\b' $(TC) | head -n 1)
@@ -38,7 +39,7 @@ install:
 		"or set TC_LIB_DIR" >&2; exit 1; }
 	$(MAKE) -C $(KERNELDIR) M=$(CURDIR) INSTALL_MOD_PATH=$(DESTDIR) \
 		modules_install
-	$(if $(DESTDIR),,depmod $(KERNELRELEASE))
+	$(if $(DESTDIR),,depmod $(KVER))
 	install -D -m 644 tc-plugin/q_reframer.so \
 		$(DESTDIR)$(TC_LIB_DIR)/q_reframer.so
 	install -D -m 644 tc-plugin/tc-reframer.8 \
@@ -50,12 +51,12 @@ installcheck:
 	@LD_BIND_NOW=1 $(TC) qdisc add dev lo root reframer help 2>&1 | \
 		grep -q '^Usage: .* reframer' || { echo "tc does not load it" >&2; \
 		exit 1; }
-	@echo "module: $$(modinfo -n -k $(KERNELRELEASE) sch_reframer)"
+	@echo "module: $$(modinfo -n -k $(KVER) sch_reframer)"
 
 uninstall:
-	find $(DESTDIR)/lib/modules/$(KERNELRELEASE) \
+	find $(DESTDIR)/lib/modules/$(KVER) \
 		-name 'sch_reframer.ko*' -delete
-	$(if $(DESTDIR),,depmod $(KERNELRELEASE))
+	$(if $(DESTDIR),,depmod $(KVER))
 	$(RM) $(DESTDIR)$(TC_LIB_DIR)/q_reframer.so
 	$(RM) $(DESTDIR)$(MANDIR)/man8/tc-reframer.8
 
