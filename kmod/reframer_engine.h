@@ -61,9 +61,9 @@ struct reframer_config {
  * until the way is needed.
  *
  * When all ways are active, a newcomer shares one of them.  Its hash alone says
- * which, and for as long as that way holds packets of a stranger, newcomers go
- * on sharing it although other ways have become free: the stranger may be the
- * same flow, and the packets of a flow must stay in one queue.
+ * which, and until that way is empty, newcomers go on sharing it although other
+ * ways have become free: the first one may have been of the same flow, and the
+ * packets of a flow must stay in one queue.
  */
 struct reframer_set {
 	u32 tag[REFRAMER_WAYS];
@@ -310,6 +310,8 @@ static inline void reframer_release(struct reframer_engine *e,
 	reframer_count(&e->stats.hold_hist[class], 1);
 	if (hold > e->stats.hold_max)
 		WRITE_ONCE(e->stats.hold_max, hold);
+	if (hold > (u64)e->conf.delay + e->stats.late_max)
+		WRITE_ONCE(e->stats.late_max, hold - e->conf.delay);
 }
 
 /* A flow that began becomes HELD, one that is full (or not to wait) READY. */
@@ -362,15 +364,9 @@ static inline u64 reframer_deadline(const struct reframer_engine *e)
 /* Tell the time: if the oldest HELD flow is due, so are those within slack. */
 static inline void reframer_expire(struct reframer_engine *e, u64 now)
 {
-	u64 late;
-
 	e->now = now;
-	if (list_empty(&e->held) || now < reframer_deadline(e))
-		return;
-	late = now - reframer_deadline(e);
-	if (late > e->stats.late_max)
-		WRITE_ONCE(e->stats.late_max, late);
-	e->due = now - e->conf.delay + e->conf.slack;
+	if (!list_empty(&e->held) && now >= reframer_deadline(e))
+		e->due = now - e->conf.delay + e->conf.slack;
 }
 
 /*

@@ -332,6 +332,8 @@ static void model_release(int slot, enum reframer_reason reason)
 	s->hold_sum += hold;
 	if (hold > s->hold_max)
 		s->hold_max = hold;
+	if (hold > t.e->conf.delay && hold - t.e->conf.delay > s->late_max)
+		s->late_max = hold - t.e->conf.delay;
 
 	t.coverage[C_DEADLINE] += reason == REFRAMER_DEADLINE;
 	t.coverage[C_FULL] += reason == REFRAMER_FULL;
@@ -427,14 +429,10 @@ static void model_expire(u64 now)
 {
 	const struct reframer_config *c = &t.e->conf;
 	const struct queue *q = oldest_held();
-	u64 late;
 
 	t.m.told = now;
 	if (!q || now < q->arrival + c->delay)
 		return;
-	late = now - (q->arrival + c->delay);
-	if (late > t.m.stats.late_max)
-		t.m.stats.late_max = late;
 	t.m.expired = true;
 	t.m.expired_at = now;
 	t.m.expired_delay = c->delay;
