@@ -27,6 +27,7 @@
 #include "flow.h"
 
 #define NSEC	1000000000LL
+#define TICK	10000000LL	/* HZ=100 */
 
 struct frame {
 	struct ether_header eth;
@@ -59,6 +60,7 @@ static const char usage[] =
 "  -m MAC      destination (02:00:00:00:00:02), -d IP (10.0.2.2)\n"
 "  -p CLASSID  skb->priority, as in 1:2, which selects a class\n"
 "  -C CPU      run on this CPU\n"
+"  -W MS       linger before the end\n"
 "Prints one JSON object: packets, runs, refused (by the qdisc), bytes, span_ns.\n";
 
 static struct step *steps;
@@ -167,7 +169,7 @@ int main(int argc, char **argv)
 	uint32_t len = 100, nspecial = 0, last_flow = 0, most, i;
 	struct { uint32_t id, n; } special[64];
 	struct sockaddr_ll to = { .sll_family = AF_PACKET };
-	int64_t gap = 0, ms = 0, start, next;
+	int64_t gap = 0, ms = 0, linger = 0, start, next;
 	int opt, fd, shuffle = 0, big = 64 << 20;
 	unsigned int mac[6] = { 2, 0, 0, 0, 0, 2 };
 	unsigned int major, minor, prio = 0;
@@ -178,7 +180,7 @@ int main(int argc, char **argv)
 	cpu_set_t cpus;
 	size_t s;
 
-	while ((opt = getopt(argc, argv, "i:F:n:w:T:o:s:x:f:S:t:g:l:m:d:p:C:h")) != -1) {
+	while ((opt = getopt(argc, argv, "i:F:n:w:T:o:s:x:f:S:t:g:l:m:d:p:C:W:h")) != -1) {
 		switch (opt) {
 		case 'i': dev = optarg; break;
 		case 'F': flows = strtoul(optarg, NULL, 0); break;
@@ -221,6 +223,7 @@ int main(int argc, char **argv)
 			if (sched_setaffinity(0, sizeof(cpus), &cpus))
 				die("sched_setaffinity");
 			break;
+		case 'W': linger = strtoll(optarg, NULL, 0); break;
 		default:
 			goto usage;
 		}
@@ -286,6 +289,13 @@ int main(int argc, char **argv)
 
 	prctl(PR_SET_TIMERSLACK, 1UL);
 	start = now(CLOCK_MONOTONIC);
+	/*
+	 * The first packet of a list shall leave like those that follow, and in
+	 * virtual time the list shall lie between two ticks of the kernel, which
+	 * wake others, with the times on the grain of the clock.
+	 */
+	if (count_all == UINT32_MAX)
+		start = ((start / TICK + 1) * TICK + TICK / 10) & ~4095LL;
 	next = start;
 again:
 	for (s = 0; s < nsteps; s++) {
@@ -322,6 +332,8 @@ again:
 		memset(sent, 0, flows * sizeof(*sent));
 		goto again;
 	}
+	if (linger)
+		sleep_until(now(CLOCK_MONOTONIC) + linger * 1000000);
 	printf("{\"packets\":%llu,\"runs\":%llu,\"refused\":%llu,\"bytes\":%llu,\"span_ns\":%lld}\n",
 	       (unsigned long long)packets, (unsigned long long)runs,
 	       (unsigned long long)refused,

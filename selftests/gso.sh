@@ -1,0 +1,85 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# GSO: the large packets of local TCP pass whole, counted as one.
+
+# shellcheck source=lib.sh
+. "$(dirname "$0")/lib.sh"
+
+TSO=on
+helper tcpxfer
+TCPXFER=$HELPER
+BYTES=$((4 << 20))
+
+# transfer [BYTES]: over TCP to the receiver, where every byte is checked
+transfer() {
+	local bytes=${1:-$BYTES} pid
+
+	rm -f "$TMP/listening"
+	capture
+	nsenter --net="/run/netns/$RX" "$TCPXFER" recv 5001 "$TMP/listening" \
+		>"$TMP/received" &
+	pid=$!
+	wait_for "the receiver listens" test -e "$TMP/listening"
+	in_tx timeout 60 "$TCPXFER" send 10.0.2.2 5001 "$bytes" >/dev/null ||
+		fail "the transfer does not end: $(ss_tx)"
+	wait $pid
+	wait_drained
+	arrived
+	[ "$(<"$TMP/received")" = "{\"bytes\":$bytes,\"wrong\":0}" ] ||
+		fail "received $(<"$TMP/received")"
+	expect accounted empty_now '.qs[0].qlen == 0 and .qs[0].backlog == 0' \
+		'drops == 0' ".q.bytes > $bytes"
+}
+
+ss_tx() { "$TC" -n "$TX" -s qdisc show dev tx0; }
+
+# q.packets counts segments, r.packets_out what leaves.
+WHOLE='.cap.other.max_len > 10000 and .q.packets > 4 * .r.packets_out and
+	.q.bytes / .r.packets_out > 5000'
+
+test_root() {
+	reframer
+	transfer
+	expect "$WHOLE"
+}
+
+test_no_delay() {
+	reframer delay 0
+	transfer
+	expect "$WHOLE"
+}
+
+test_small_burst_bytes() {
+	reframer burst_bytes 256
+	transfer
+	expect "$WHOLE" '.r.releases.full > 0'
+}
+
+test_tbf() {
+	qdisc add dev tx0 root handle 1: tbf rate 1gbit burst 200kb limit 1mb
+	qdisc add dev tx0 parent 1:1 handle 10: reframer
+	transfer
+	expect "$WHOLE"
+}
+
+# tbf cuts what is larger than its burst.
+test_tbf_that_segments() {
+	qdisc add dev tx0 root handle 1: tbf rate 1gbit burst 4000b limit 1mb
+	qdisc add dev tx0 parent 1:1 handle 10: reframer
+	transfer $((1 << 20))
+}
+
+# qfq takes packets up to 64 KB, headers of all segments included.
+test_qfq() {
+	ip -n "$TX" link set dev tx0 gso_max_size 32768
+	"$TC" -n "$TX" -batch - <<-END
+		qdisc add dev tx0 root handle 1: qfq
+		class add dev tx0 parent 1: classid 1:1 qfq weight 1 maxpkt 40000
+		qdisc add dev tx0 parent 1:1 handle 10: reframer
+		filter add dev tx0 parent 1: matchall classid 1:1
+	END
+	transfer
+	expect "$WHOLE"
+}
+
+run_tests "$@"

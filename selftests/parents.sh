@@ -1,0 +1,217 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# Parents: reframer as the leaf of classful qdiscs.  Those that expect a child
+# to have its packets at hand stop until the deadline; nothing may be lost,
+# stay behind or be miscounted, whatever is deleted in the meantime.
+
+# shellcheck source=lib.sh
+. "$(dirname "$0")/lib.sh"
+
+# parent SETUP LEAF_OPTIONS: SETUP is made of tc commands, classes 1:1 and 1:2
+# get a reframer each
+parent() {
+	"$TC" -n "$TX" -batch - <<-END
+		$1
+		qdisc add dev tx0 parent 1:1 handle 10: reframer $2
+		qdisc add dev tx0 parent 1:2 handle 20: reframer $2
+	END
+}
+
+# Backlogs at every level, and drops, in all qdiscs
+ALL_ACCOUNTED='all(.qs[] | select(.kind == "reframer");
+	.reframer.packets_in == .reframer.packets_out +
+		([.reframer.drops[]] | add) + .qlen)'
+ROOT_EMPTY='.qs | map(select(.root))[0] | .qlen == 0 and .backlog == 0'
+
+# pass CLASS...: all that is sent to these classes arrives
+pass() {
+	local class sent=0 n
+
+	capture
+	for class; do
+		send -p "$class" -F 8 -n 8 -o random -f $((${class#*:} * 100))
+		n=${GEN#*:}
+		sent=$((sent + ${n%%,*}))
+	done
+	wait_drained
+	arrived
+	expect in_order '.cap.missing == 0' ".cap.packets == $sent" \
+		"$ALL_ACCOUNTED" "$ROOT_EMPTY"
+}
+
+# hold CLASS: packets are there for 100 ms
+hold() {
+	local tries
+
+	for ((tries = 0; tries < 10; tries++)); do
+		send -p "$1" -F 8 -n 2
+		show
+		[[ $QS != *'"qlen":16'* ]] || return 0
+		wait_drained
+	done
+	fail "never saw packets held: $QS"
+}
+
+# life SETUP [CLASSES_CAN_GO]: what a leaf goes through
+life() {
+	parent "$1" "delay 2ms"
+	pass 1:1 1:2
+	# it did its job
+	expect 'all(.qs[] | select(.kind == "reframer");
+		.reframer.locality_out >= 4)'
+
+	# A packet that is not due, and one that never has to wait
+	qdisc change dev tx0 parent 1:1 reframer delay 0
+	pass 1:1 1:2
+
+	# the child goes with its packets
+	qdisc change dev tx0 parent 1:2 reframer delay 100ms
+	hold 1:2
+	qdisc del dev tx0 parent 1:2
+	show
+	expect "$ROOT_EMPTY"
+	pass 1:1
+	qdisc add dev tx0 parent 1:2 handle 20: reframer delay 2ms
+	pass 1:2 1:1
+
+	# the class goes with it
+	if [ $# -gt 1 ]; then
+		qdisc change dev tx0 parent 1:1 reframer delay 100ms
+		hold 1:1
+		class del dev tx0 classid 1:1
+		show
+		expect "$ROOT_EMPTY"
+		pass 1:2
+	fi
+
+	# a leaf that loses every packet, also the one just offered
+	qdisc change dev tx0 parent 1:2 reframer memory_limit 1
+	send -p 1:2 -F 8 -n 4
+	show
+	expect "$ALL_ACCOUNTED" "$ROOT_EMPTY"
+	qdisc change dev tx0 parent 1:2 reframer memory_limit 32mb limit 1
+	send -p 1:2 -F 8 -n 4
+	wait_drained
+	expect "$ALL_ACCOUNTED" "$ROOT_EMPTY"
+
+	# and all of it, with packets held
+	qdisc change dev tx0 parent 1:2 reframer limit 100 delay 100ms
+	hold 1:2
+	qdisc del dev tx0 root
+	pause 0.15
+}
+
+test_prio() { life "qdisc add dev tx0 root handle 1: prio bands 3"; }
+
+test_htb() {
+	life "qdisc add dev tx0 root handle 1: htb default 1
+		class add dev tx0 parent 1: classid 1:1 htb rate 1gbit
+		class add dev tx0 parent 1: classid 1:2 htb rate 1gbit" classes
+}
+
+test_drr() {
+	life "qdisc add dev tx0 root handle 1: drr
+		class add dev tx0 parent 1: classid 1:1 drr
+		class add dev tx0 parent 1: classid 1:2 drr" classes
+}
+
+test_hfsc() {
+	life "qdisc add dev tx0 root handle 1: hfsc
+		class add dev tx0 parent 1: classid 1:1 hfsc sc rate 1gbit
+		class add dev tx0 parent 1: classid 1:2 hfsc sc rate 1gbit" classes
+}
+
+test_qfq() {
+	life "qdisc add dev tx0 root handle 1: qfq
+		class add dev tx0 parent 1: classid 1:1 qfq weight 1
+		class add dev tx0 parent 1: classid 1:2 qfq weight 10" classes
+}
+
+# Emptied by drops while the parent's class was active
+test_emptied_by_drops() {
+	local kind setup
+
+	for kind in drr "hfsc sc rate 1gbit" "qfq weight 1" "htb rate 1gbit"; do
+		setup="qdisc add dev tx0 root handle 1: ${kind%% *}
+			class add dev tx0 parent 1: classid 1:1 $kind
+			class add dev tx0 parent 1: classid 1:2 $kind"
+		parent "$setup" "delay 100ms"
+		hold 1:1
+		qdisc change dev tx0 parent 1:1 reframer memory_limit 1
+		show
+		expect "$ALL_ACCOUNTED" "$ROOT_EMPTY"
+		send -p 1:1 -F 2 -n 2
+		class del dev tx0 classid 1:1
+		qdisc change dev tx0 parent 1:2 reframer delay 1ms
+		pass 1:2
+		qdisc del dev tx0 root
+	done
+}
+
+test_tbf() {
+	"$TC" -n "$TX" -batch - <<-END
+		qdisc add dev tx0 root handle 1: tbf rate 100mbit burst 100kb limit 1mb
+		qdisc add dev tx0 parent 1:1 handle 10: reframer delay 2ms
+	END
+	pass 1:1
+	qdisc change dev tx0 parent 1:1 reframer delay 100ms
+	hold 1:1
+	qdisc del dev tx0 parent 1:1
+	show
+	expect "$ROOT_EMPTY"
+	qdisc add dev tx0 parent 1:1 handle 10: reframer delay 2ms
+	pass 1:1
+}
+
+# A packet that the parent has peeked is in the qdisc's qlen, not in its lists.
+test_change_beside_a_peeked_packet() {
+	"$TC" -n "$TX" -batch - <<-END
+		qdisc add dev tx0 root handle 1: tbf rate 8bit burst 1600b limit 1mb
+		qdisc add dev tx0 parent 1:1 handle 10: reframer delay 1ms
+	END
+	send -n 2 -l 1000
+	pause 0.05
+	show
+	expect '.q.qlen == 1'
+	send -n 2 -l 1000
+	qdisc change dev tx0 parent 1:1 reframer limit 1
+	show
+	expect '.q.qlen == 2 and .qs[0].qlen == 2' '.qs[0].backlog == 2000'
+	qdisc change dev tx0 parent 1:1 reframer memory_limit 1
+	show
+	expect '.q.qlen == 1 and .qs[0].qlen == 1' '.qs[0].backlog == 1000'
+	qdisc del dev tx0 parent 1:1
+	show
+	expect '.qs[0].qlen == 0 and .qs[0].backlog == 0'
+}
+
+# One for each queue; each is its own.
+test_mq() {
+	local i
+
+	unpair
+	QUEUES=4
+	pair
+	qdisc add dev tx0 root handle 1: mq
+	for i in 1 2 3 4; do
+		echo "qdisc replace dev tx0 parent 1:$i handle ${i}0: reframer delay 2ms"
+	done | "$TC" -n "$TX" -batch -
+	capture
+	send -F 32 -n 8 -o random
+	wait_drained
+	arrived
+	expect complete "$ALL_ACCOUNTED" "$ROOT_EMPTY" \
+		'[.qs[].reframer.packets_in // 0] | add == 256 and
+			(map(select(. > 0)) | length > 1)' \
+		'all(.qs[] | select(.reframer.packets_in > 0);
+			.reframer.locality_out >= 4)'
+	for i in 1 2 3 4; do
+		echo "qdisc change dev tx0 parent 1:$i reframer delay 100ms"
+	done | "$TC" -n "$TX" -batch -
+	send -F 32 -n 8
+	qdisc del dev tx0 root
+	pause 0.15
+	unpair
+}
+
+run_tests "$@"
