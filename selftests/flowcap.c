@@ -114,13 +114,26 @@ int main(int argc, char **argv)
 
 	while ((opt = getopt(argc, argv, "i:n:w:r:L:ch")) != -1) {
 		switch (opt) {
-		case 'i': dev = optarg; break;
-		case 'n': want = strtoull(optarg, NULL, 0); break;
-		case 'w': wait_ms = atoi(optarg); break;
-		case 'r': ready = optarg; break;
-		case 'L': list_name = optarg; break;
-		case 'c': counts = 1; break;
-		default: goto usage;
+		case 'i':
+			dev = optarg;
+			break;
+		case 'n':
+			want = strtoull(optarg, NULL, 0);
+			break;
+		case 'w':
+			wait_ms = atoi(optarg);
+			break;
+		case 'r':
+			ready = optarg;
+			break;
+		case 'L':
+			list_name = optarg;
+			break;
+		case 'c':
+			counts = 1;
+			break;
+		default:
+			goto usage;
 		}
 	}
 	if (!dev)
@@ -247,7 +260,8 @@ int main(int argc, char **argv)
 	if (getsockopt(fd, SOL_PACKET, PACKET_STATISTICS, &st, &st_len))
 		die("PACKET_STATISTICS");
 	if (!packets)
-		hold_min = hold_max = 0;
+		hold_min = 0;
+		hold_max = 0;
 	printf("{\"packets\":%llu,\"runs\":%llu,\"locality\":%.3f,\"flows\":%llu,",
 	       packets, runs, runs ? (double)packets / runs : 0, active);
 	printf("\"reordered\":%llu,\"duplicates\":%llu,\"missing\":%llu,",

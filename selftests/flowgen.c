@@ -182,9 +182,15 @@ int main(int argc, char **argv)
 
 	while ((opt = getopt(argc, argv, "i:F:n:w:T:o:s:x:f:S:t:g:l:m:d:p:C:W:h")) != -1) {
 		switch (opt) {
-		case 'i': dev = optarg; break;
-		case 'F': flows = strtoul(optarg, NULL, 0); break;
-		case 'n': count_all = strtoul(optarg, NULL, 0); break;
+		case 'i':
+			dev = optarg;
+			break;
+		case 'F':
+			flows = strtoul(optarg, NULL, 0);
+			break;
+		case 'n':
+			count_all = strtoul(optarg, NULL, 0);
+			break;
 		case 'w':
 			if (nspecial == 64 ||
 			    sscanf(optarg, "%u:%u", &special[nspecial].id,
@@ -192,26 +198,44 @@ int main(int argc, char **argv)
 				goto usage;
 			nspecial++;
 			break;
-		case 'T': train = strtoul(optarg, NULL, 0); break;
+		case 'T':
+			train = strtoul(optarg, NULL, 0);
+			break;
 		case 'o':
 			shuffle = !strcmp(optarg, "random");
 			if (!shuffle && strcmp(optarg, "rr"))
 				goto usage;
 			break;
-		case 's': seed = strtoull(optarg, NULL, 0); break;
-		case 'x': parse_steps(optarg); break;
-		case 'f': first = strtoul(optarg, NULL, 0); break;
-		case 'S': seq0 = strtoul(optarg, NULL, 0); break;
-		case 't': ms = strtoll(optarg, NULL, 0); break;
-		case 'g': gap = strtoll(optarg, NULL, 0); break;
-		case 'l': len = strtoul(optarg, NULL, 0); break;
+		case 's':
+			seed = strtoull(optarg, NULL, 0);
+			break;
+		case 'x':
+			parse_steps(optarg);
+			break;
+		case 'f':
+			first = strtoul(optarg, NULL, 0);
+			break;
+		case 'S':
+			seq0 = strtoul(optarg, NULL, 0);
+			break;
+		case 't':
+			ms = strtoll(optarg, NULL, 0);
+			break;
+		case 'g':
+			gap = strtoll(optarg, NULL, 0);
+			break;
+		case 'l':
+			len = strtoul(optarg, NULL, 0);
+			break;
 		case 'm':
 			if (sscanf(optarg, "%x:%x:%x:%x:%x:%x", &mac[0],
 				   &mac[1], &mac[2], &mac[3], &mac[4],
 				   &mac[5]) != 6)
 				goto usage;
 			break;
-		case 'd': dst = optarg; break;
+		case 'd':
+			dst = optarg;
+			break;
 		case 'p':
 			if (sscanf(optarg, "%x:%x", &major, &minor) != 2)
 				goto usage;
@@ -223,7 +247,9 @@ int main(int argc, char **argv)
 			if (sched_setaffinity(0, sizeof(cpus), &cpus))
 				die("sched_setaffinity");
 			break;
-		case 'W': linger = strtoll(optarg, NULL, 0); break;
+		case 'W':
+			linger = strtoll(optarg, NULL, 0);
+			break;
 		default:
 			goto usage;
 		}
@@ -334,7 +360,8 @@ again:
 	}
 	if (linger)
 		sleep_until(now(CLOCK_MONOTONIC) + linger * 1000000);
-	printf("{\"packets\":%llu,\"runs\":%llu,\"refused\":%llu,\"bytes\":%llu,\"span_ns\":%lld}\n",
+	printf("{\"packets\":%llu,\"runs\":%llu,\"refused\":%llu,"
+	       "\"bytes\":%llu,\"span_ns\":%lld}\n",
 	       (unsigned long long)packets, (unsigned long long)runs,
 	       (unsigned long long)refused,
 	       (unsigned long long)packets * len,
