@@ -259,9 +259,10 @@ int main(int argc, char **argv)
 	}
 	if (getsockopt(fd, SOL_PACKET, PACKET_STATISTICS, &st, &st_len))
 		die("PACKET_STATISTICS");
-	if (!packets)
+	if (!packets) {
 		hold_min = 0;
 		hold_max = 0;
+	}
 	printf("{\"packets\":%llu,\"runs\":%llu,\"locality\":%.3f,\"flows\":%llu,",
 	       packets, runs, runs ? (double)packets / runs : 0, active);
 	printf("\"reordered\":%llu,\"duplicates\":%llu,\"missing\":%llu,",

@@ -360,10 +360,10 @@ again:
 	}
 	if (linger)
 		sleep_until(now(CLOCK_MONOTONIC) + linger * 1000000);
-	printf("{\"packets\":%llu,\"runs\":%llu,\"refused\":%llu,"
-	       "\"bytes\":%llu,\"span_ns\":%lld}\n",
+	printf("{\"packets\":%llu,\"runs\":%llu,\"refused\":%llu,",
 	       (unsigned long long)packets, (unsigned long long)runs,
-	       (unsigned long long)refused,
+	       (unsigned long long)refused);
+	printf("\"bytes\":%llu,\"span_ns\":%lld}\n",
 	       (unsigned long long)packets * len,
 	       (long long)(now(CLOCK_MONOTONIC) - start));
 	return 0;
