@@ -59,7 +59,7 @@ static const char usage[] =
 "  -l BYTES    length of a frame (100)\n"
 "  -m MAC      destination (02:00:00:00:00:02), -d IP (10.0.2.2)\n"
 "  -p CLASSID  skb->priority, as in 1:2, which selects a class\n"
-"  -C CPU      run on this CPU\n"
+"  -C CPU      run on this CPU, when nobody else wants to\n"
 "  -W MS       linger before the end\n"
 "Prints one JSON object: packets, runs, refused (by the qdisc), bytes, span_ns.\n";
 
@@ -177,6 +177,7 @@ int main(int argc, char **argv)
 	static struct frame f;
 	uint32_t *count, *seq, *sent;
 	uint64_t seed = 1;
+	struct sched_param param = { 0 };
 	cpu_set_t cpus;
 	size_t s;
 
@@ -244,8 +245,10 @@ int main(int argc, char **argv)
 		case 'C':
 			CPU_ZERO(&cpus);
 			CPU_SET(atoi(optarg), &cpus);
-			if (sched_setaffinity(0, sizeof(cpus), &cpus))
-				die("sched_setaffinity");
+			/* Not ahead of the softirqs that take the packets. */
+			if (sched_setaffinity(0, sizeof(cpus), &cpus) ||
+			    sched_setscheduler(0, SCHED_IDLE, &param))
+				die("CPU");
 			break;
 		case 'W':
 			linger = strtoll(optarg, NULL, 0);

@@ -21,7 +21,7 @@ transfer() {
 	pid=$!
 	wait_for "the receiver listens" test -e "$TMP/listening"
 	in_tx timeout 60 "$TCPXFER" send 10.0.2.2 5001 "$bytes" >/dev/null ||
-		fail "the transfer does not end: $(ss_tx)"
+		fail "the transfer does not end"
 	wait $pid
 	wait_drained
 	arrived
@@ -30,8 +30,6 @@ transfer() {
 	expect accounted empty_now '.qs[0].qlen == 0 and .qs[0].backlog == 0' \
 		'drops == 0' ".q.bytes > $bytes"
 }
-
-ss_tx() { "$TC" -n "$TX" -s qdisc show dev tx0; }
 
 # q.packets counts segments, r.packets_out what leaves.
 WHOLE='.cap.other.max_len > 10000 and .q.packets > 4 * .r.packets_out and
@@ -72,12 +70,10 @@ test_tbf_that_segments() {
 # qfq takes packets up to 64 KB, headers of all segments included.
 test_qfq() {
 	ip -n "$TX" link set dev tx0 gso_max_size 32768
-	"$TC" -n "$TX" -batch - <<-END
-		qdisc add dev tx0 root handle 1: qfq
+	tell "qdisc add dev tx0 root handle 1: qfq
 		class add dev tx0 parent 1: classid 1:1 qfq weight 1 maxpkt 40000
 		qdisc add dev tx0 parent 1:1 handle 10: reframer
-		filter add dev tx0 parent 1: matchall classid 1:1
-	END
+		filter add dev tx0 parent 1: matchall classid 1:1"
 	transfer
 	expect "$WHOLE"
 }

@@ -21,8 +21,9 @@
 # and what it leaves behind is removed when it ends, however it ends.  A script
 # runs all of its tests, or those whose names contain one of its arguments.
 #
-# Guests start processes slowly, so there are few of them: the namespaces serve
-# all tests of a script until one fails, and what bash can do, it does.
+# Guests start processes slowly, while packets are held for 100 ms at most.  So
+# one tc runs all the time and takes commands from tell() and ask(), bash does
+# what it can, and the namespaces serve all tests of a script until one fails.
 
 set -euo pipefail
 
@@ -95,57 +96,107 @@ end() {
 	END
 }
 
-# pair: the namespaces drawn above, with $QUEUES queues, and tso $TSO
+# pair: the namespaces drawn above, with $QUEUES queues, and tc in $TX
 QUEUES=1
-TSO=off
 pair() {
 	ip -batch - <<-END
 		netns add $TX
 		netns add $RX
 		link add name tx0 netns $TX address $MAC_TX numtxqueues $QUEUES numrxqueues $QUEUES type veth peer name rx0 netns $RX address $MAC_RX numtxqueues $QUEUES numrxqueues $QUEUES
 	END
-	quiet "$TX" ethtool -K tx0 tso $TSO
+	quiet "$TX" true
 	quiet "$RX" ethtool -K rx0 gro on
 	end "$TX" tx0 10.0.2.1 10.0.2.2 $MAC_RX
 	end "$RX" rx0 10.0.2.2 10.0.2.1 $MAC_TX
+
+	rm -f "$TMP/in"
+	mkfifo "$TMP/in"
+	: >"$TMP/answers"	# no FIFO: bash would read it byte by byte
+	"$TC" -n "$TX" -s -j -batch - <"$TMP/in" >"$TMP/answers" &
+	TC_PID=$!
+	exec {TC_IN}>"$TMP/in" {TC_OUT}<"$TMP/answers"
 }
 
+# tc is in the namespace and would keep it alive.  A test that calls pair() has
+# to call unpair() before it ends.
+TC_PID=
 unpair() {
+	[ -z "$TC_PID" ] || kill "$TC_PID" 2>/dev/null || true
 	ip netns del "$TX" 2>/dev/null || true
 	ip netns del "$RX" 2>/dev/null || true
 }
 
-qdisc() { "$TC" -n "$TX" qdisc "$@"; }
+# ask COMMANDS: lines for tc, of which the last one prints JSON: to ANSWER.
+# After an error, tc is gone.
+ask() {
+	local line tries
 
-class() { "$TC" -n "$TX" class "$@"; }
+	ANSWER=
+	echo "$*" >&"$TC_IN"
+	for ((tries = 0; tries < 20000; tries++)); do
+		if IFS= read -r line <&"$TC_OUT"; then
+			ANSWER+=$line
+			return
+		fi
+		ANSWER+=$line
+		pause 0.0005
+		kill -0 "$TC_PID" || break
+	done
+	fail "tc failed: $*"
+}
+
+# tell COMMANDS: lines for tc, until they are done
+tell() { ask "$*"$'\n'"qdisc show dev lo"; }
+
+qdisc() { tell "qdisc $*"; }
+
+class() { tell "class $*"; }
 
 # reframer OPTIONS...: a new one at the root of tx0
 reframer() { qdisc add dev tx0 root handle 1: reframer "$@"; }
 
-# throttled OPTIONS...: 1 Mbit/s, so that packets pile up.  As a parent that
+# ip_start ARGUMENTS...: an ip that waits for ip_run LINES
+ip_start() {
+	rm -f "$TMP/ip"
+	mkfifo "$TMP/ip"
+	ip "$@" -batch - <"$TMP/ip" &
+	IP_PID=$!
+	exec {IP_IN}>"$TMP/ip"
+}
+
+ip_run() {
+	echo "$*" >&"$IP_IN"
+	exec {IP_IN}>&-
+	wait "$IP_PID"
+}
+
+# throttled OPTIONS...: 200 kbit/s, so that packets pile up.  As a parent that
 # peeks, tbf has one packet aside, which reframer has counted as sent but which
 # is still in its qlen.
 throttled() {
-	"$TC" -n "$TX" -batch - <<-END
-		qdisc add dev tx0 root handle 1: tbf rate 1mbit burst 1600b limit 1mb
-		qdisc add dev tx0 parent 1:1 handle 10: reframer $*
-	END
+	tell "qdisc add dev tx0 root handle 1: tbf rate 200kbit burst 1600b limit 1mb
+		qdisc add dev tx0 parent 1:1 handle 10: reframer $*"
 }
 
 # show: all qdiscs of tx0 as a JSON array in QS
-show() { QS=$("$TC" -n "$TX" -s -j qdisc show dev tx0); }
+show() {
+	ask "qdisc show dev tx0"
+	QS=$ANSWER
+}
 
 # send ARGUMENTS...: of flowgen; on one CPU, where the timer then runs, too, so
 # that the packets cannot overtake each other on their way to the receiver
 send() { GEN=$(in_tx "$FLOWGEN" -C 0 -i tx0 "$@"); }
 
-# capture ARGUMENTS...: of flowcap, in the background, until arrived
+# capture ARGUMENTS...: of flowcap, in the background, until arrived.  CAPTURE_AT
+# says where; the other possible place sees what leaves the qdisc.
+CAPTURE_AT="$RX rx0"
 # shellcheck disable=SC2120 # mostly none
 capture() {
 	rm -f "$TMP/ready"
 	# not in_rx(): $! has to be flowcap, not a subshell around it
-	nsenter --net="/run/netns/$RX" "$FLOWCAP" -i rx0 -r "$TMP/ready" "$@" \
-		>"$TMP/cap" &
+	nsenter --net="/run/netns/${CAPTURE_AT% *}" "$FLOWCAP" \
+		-i "${CAPTURE_AT#* }" -r "$TMP/ready" "$@" >"$TMP/cap" &
 	CAP_PID=$!
 	wait_for "the capture runs" test -e "$TMP/ready"
 }
@@ -164,6 +215,21 @@ drained() {
 }
 
 wait_drained() { wait_for "all packets were sent" drained; }
+
+# holding PACKETS ARGUMENTS...: send() as many packets, and see them all held.  A
+# guest that is stopped for a moment may need another attempt.
+holding() {
+	local packets=$1 tries
+
+	shift
+	for ((tries = 0; tries < 10; tries++)); do
+		send -S $((tries * packets)) "$@"
+		show
+		[[ $QS != *"\"qlen\":$packets,"* ]] || return 0
+		wait_drained
+	done
+	fail "never saw packets held: $QS"
+}
 
 # What the conditions of expect() may use.  .q is the first reframer, .r its
 # own statistics.
@@ -199,7 +265,7 @@ cleanup() {
 	for job in $(jobs -p); do
 		kill "$job" 2>/dev/null || true
 	done
-	qdisc del dev tx0 root 2>/dev/null || true
+	"$TC" -n "$TX" qdisc del dev tx0 root 2>/dev/null || true
 }
 
 # What a test must not cause in the kernel log

@@ -170,19 +170,20 @@ test_flows_are_fixed_at_creation() {
 }
 
 test_nonsense_is_refused() {
-	local bad
+	local bad before
 
 	reframer
 	show
+	before=$QS
 	for bad in "delay x" "delay -1us" "delay 5s" "burst 1.5" "limit 4294967296" \
 		   "flows" "delay 1us delay 2us" "unknown 1"; do
 		# shellcheck disable=SC2086 # words
-		if qdisc change dev tx0 root reframer $bad 2>"$TMP/err"; then
+		if "$TC" -n "$TX" qdisc change dev tx0 root reframer $bad \
+			2>"$TMP/err"; then
 			fail "accepted: $bad"
 		fi
 		[ -s "$TMP/err" ] || fail "refused without a word: $bad"
 	done
-	local before=$QS
 	show
 	[ "$QS" = "$before" ] || fail "changed: $before to $QS"
 }
@@ -193,15 +194,13 @@ test_show_can_be_given_back() {
 
 	for config in "" "delay 12345ns slack 678ns burst_bytes 1025 memory_limit 4097" \
 		      "delay 1500us burst 65535 burst_bytes 16mb limit 4294967295 memory_limit 2gb flows 8"; do
-		# shellcheck disable=SC2086 # words
-		reframer $config
+		reframer "$config"
 		show
 		before=$QS
-		text=$(qdisc show dev tx0)
+		text=$("$TC" -n "$TX" qdisc show dev tx0)
 		text=${text#*refcnt * }
 		qdisc del dev tx0 root
-		# shellcheck disable=SC2086 # words
-		reframer $text
+		reframer "$text"
 		show
 		[ "$QS" = "$before" ] ||
 			fail "\"$text\" gives $QS instead of $before"

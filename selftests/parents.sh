@@ -7,14 +7,16 @@
 # shellcheck source=lib.sh
 . "$(dirname "$0")/lib.sh"
 
+# In which a guest surely sends what pass() sends
+WINDOW=50ms
+! virtual_time || WINDOW=2ms
+
 # parent SETUP LEAF_OPTIONS: SETUP is made of tc commands, classes 1:1 and 1:2
 # get a reframer each
 parent() {
-	"$TC" -n "$TX" -batch - <<-END
-		$1
+	tell "$1
 		qdisc add dev tx0 parent 1:1 handle 10: reframer $2
-		qdisc add dev tx0 parent 1:2 handle 20: reframer $2
-	END
+		qdisc add dev tx0 parent 1:2 handle 20: reframer $2"
 }
 
 # Backlogs at every level, and drops, in all qdiscs
@@ -40,21 +42,11 @@ pass() {
 }
 
 # hold CLASS: packets are there for 100 ms
-hold() {
-	local tries
-
-	for ((tries = 0; tries < 10; tries++)); do
-		send -p "$1" -F 8 -n 2
-		show
-		[[ $QS != *'"qlen":16'* ]] || return 0
-		wait_drained
-	done
-	fail "never saw packets held: $QS"
-}
+hold() { holding 16 -p "$1" -F 8 -n 2; }
 
 # life SETUP [CLASSES_CAN_GO]: what a leaf goes through
 life() {
-	parent "$1" "delay 2ms"
+	parent "$1" "delay $WINDOW"
 	pass 1:1 1:2
 	# it did its job
 	expect 'all(.qs[] | select(.kind == "reframer");
@@ -71,7 +63,7 @@ life() {
 	show
 	expect "$ROOT_EMPTY"
 	pass 1:1
-	qdisc add dev tx0 parent 1:2 handle 20: reframer delay 2ms
+	qdisc add dev tx0 parent 1:2 handle 20: reframer delay $WINDOW
 	pass 1:2 1:1
 
 	# the class goes with it
@@ -149,26 +141,22 @@ test_emptied_by_drops() {
 }
 
 test_tbf() {
-	"$TC" -n "$TX" -batch - <<-END
-		qdisc add dev tx0 root handle 1: tbf rate 100mbit burst 100kb limit 1mb
-		qdisc add dev tx0 parent 1:1 handle 10: reframer delay 2ms
-	END
+	tell "qdisc add dev tx0 root handle 1: tbf rate 100mbit burst 100kb limit 1mb
+		qdisc add dev tx0 parent 1:1 handle 10: reframer delay $WINDOW"
 	pass 1:1
 	qdisc change dev tx0 parent 1:1 reframer delay 100ms
 	hold 1:1
 	qdisc del dev tx0 parent 1:1
 	show
 	expect "$ROOT_EMPTY"
-	qdisc add dev tx0 parent 1:1 handle 10: reframer delay 2ms
+	qdisc add dev tx0 parent 1:1 handle 10: reframer delay $WINDOW
 	pass 1:1
 }
 
 # A packet that the parent has peeked is in the qdisc's qlen, not in its lists.
 test_change_beside_a_peeked_packet() {
-	"$TC" -n "$TX" -batch - <<-END
-		qdisc add dev tx0 root handle 1: tbf rate 8bit burst 1600b limit 1mb
-		qdisc add dev tx0 parent 1:1 handle 10: reframer delay 1ms
-	END
+	tell "qdisc add dev tx0 root handle 1: tbf rate 8bit burst 1600b limit 1mb
+		qdisc add dev tx0 parent 1:1 handle 10: reframer delay 1ms"
 	send -n 2 -l 1000
 	pause 0.05
 	show
@@ -194,8 +182,8 @@ test_mq() {
 	pair
 	qdisc add dev tx0 root handle 1: mq
 	for i in 1 2 3 4; do
-		echo "qdisc replace dev tx0 parent 1:$i handle ${i}0: reframer delay 2ms"
-	done | "$TC" -n "$TX" -batch -
+		qdisc replace dev tx0 parent 1:$i handle ${i}0: reframer delay $WINDOW
+	done
 	capture
 	send -F 32 -n 8 -o random
 	wait_drained
@@ -206,8 +194,8 @@ test_mq() {
 		'all(.qs[] | select(.reframer.packets_in > 0);
 			.reframer.locality_out >= 4)'
 	for i in 1 2 3 4; do
-		echo "qdisc change dev tx0 parent 1:$i reframer delay 100ms"
-	done | "$TC" -n "$TX" -batch -
+		qdisc change dev tx0 parent 1:$i reframer delay 100ms
+	done
 	send -F 32 -n 8
 	qdisc del dev tx0 root
 	pause 0.15
