@@ -5,7 +5,6 @@
 # shellcheck source=lib.sh
 . "$(dirname "$0")/lib.sh"
 
-TSO=on
 helper tcpxfer
 TCPXFER=$HELPER
 BYTES=$((4 << 20))

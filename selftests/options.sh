@@ -209,7 +209,7 @@ test_show_can_be_given_back() {
 }
 
 test_statistics_are_numbers() {
-	reframer
+	reframer delay 100ms
 	send -F 4 -n 4
 	wait_drained
 	expect '.r | .packets_in, .packets_out, .runs_in, .runs_out, .locality_in,
