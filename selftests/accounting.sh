@@ -3,7 +3,7 @@
 # Accounting: offered = sent + dropped + backlog at every step, also when the
 # qdisc, its device, its namespace or its module goes away with packets held.
 
-# shellcheck source=lib.sh
+# shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$0")/lib.sh"
 
 # hold: 4 flows of 8 packets
@@ -180,11 +180,10 @@ has_traffic() {
 
 # It goes away while traffic flows.
 test_deleted_under_traffic() {
-	local i
 
 	nsenter --net="/run/netns/$TX" "$FLOWGEN" -C 0 -i tx0 -F 16 -n 10 \
 		-o random -g 50000 -t 10000 >/dev/null &
-	for i in 1 2 3 4 5; do
+	for _ in 1 2 3 4 5; do
 		reframer delay 10ms
 		wait_for "there is traffic" has_traffic
 		qdisc del dev tx0 root

@@ -8,7 +8,7 @@
 # ns: a deadline, 64 us after one of them, is then never near another, when the
 # sender could make the timer late (64000 % 4096 = 2560).
 
-# shellcheck source=lib.sh
+# shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$0")/lib.sh"
 
 if ! virtual_time; then
@@ -196,6 +196,12 @@ test_change_to_a_delay_that_is_over() {
 	wait_drained
 	arrived
 	expect complete '.cap.hold_ns.max < 20000000'
+}
+
+# A flow that has a burst together by the new measure goes at once.
+test_change_to_a_smaller_burst() {
+	on_time change_held "delay 99840us" 0@0,0@4096,0@8192 "burst 3"
+	expect '.cap.hold_ns.max < 20000000 and .r.releases.full == 1'
 }
 
 test_change_of_the_slack() {

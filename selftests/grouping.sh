@@ -3,7 +3,7 @@
 # Grouping: flows go in interleaved and come out as runs, by the qdisc's own
 # count and by what a capture at the receiver sees.
 
-# shellcheck source=lib.sh
+# shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$0")/lib.sh"
 
 # A window in which a guest surely sends a few hundred packets.  Virtual time

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # GSO: the large packets of local TCP pass whole, counted as one.
 
-# shellcheck source=lib.sh
+# shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$0")/lib.sh"
 
 helper tcpxfer

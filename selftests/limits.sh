@@ -3,30 +3,31 @@
 # Limits: no more packets and memory than allowed, and the flow that takes the
 # most pays for it.
 
-# shellcheck source=lib.sh
+# shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$0")/lib.sh"
 
-# flood OPTIONS...: one flow sends 600 packets, eight others 4 each, through a
-# qdisc that cannot get rid of them so fast
+# flood OPTIONS...: eight flows send 4 packets, and 4 more while another sends 600,
+# through a qdisc that cannot get rid of them so fast.  The eight are the oldest.
 flood() {
 	throttled delay 1ms "$@"
 	capture -c
-	send -F 9 -n 4 -w 0:600 -o random
+	send -f 1 -F 8 -n 4
+	send -F 9 -n 4 -S 4 -w 0:600 -o random
 	show
 	FULL=$QS
 	wait_drained
 	arrived
 	expect in_order accounted empty_now '.gen.refused == 0' \
-		'.cap.packets + drops == .gen.packets' \
-		'.cap.counts[1:9] == [4, 4, 4, 4, 4, 4, 4, 4]' \
+		'.cap.packets + drops == 632 + 32' \
+		'.cap.counts[1:9] == [8, 8, 8, 8, 8, 8, 8, 8]' \
 		'.cap.counts[0] + drops == 600'
 }
 
 test_a_flood_over_the_limit() {
-	flood limit 80
+	flood limit 100
 	expect '.r.drops.limit > 300 and .r.drops.memory == 0'
 	QS=$FULL
-	expect '.q.qlen > 40 and .q.qlen <= 81'
+	expect '.q.qlen > 40 and .q.qlen <= 101'
 }
 
 test_a_flood_over_the_memory_limit() {

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # Options: what tc sets is what tc shows, and what is wrong changes nothing.
 
-# shellcheck source=lib.sh
+# shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$0")/lib.sh"
 
 DEFAULTS='{"delay":64000,"slack":64000,"burst":64,"burst_bytes":65536,

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # Order: whatever happens, the packets of a flow leave as they came.
 
-# shellcheck source=lib.sh
+# shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$0")/lib.sh"
 
 # The receiver's ring may overflow; here is what the qdisc does.

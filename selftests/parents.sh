@@ -4,7 +4,7 @@
 # to have its packets at hand stop until the deadline; nothing may be lost,
 # stay behind or be miscounted, whatever is deleted in the meantime.
 
-# shellcheck source=lib.sh
+# shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$0")/lib.sh"
 
 # In which a guest surely sends what pass() sends
