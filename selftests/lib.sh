@@ -265,7 +265,11 @@ cleanup() {
 	for job in $(jobs -p); do
 		kill "$job" 2>/dev/null || true
 	done
-	"$TC" -n "$TX" qdisc del dev tx0 root 2>/dev/null || true
+	# whether there is one or not
+	if kill -0 "$TC_PID" 2>/dev/null; then
+		tell "qdisc replace dev tx0 root pfifo
+			qdisc del dev tx0 root"
+	fi
 }
 
 # What a test must not cause in the kernel log

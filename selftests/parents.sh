@@ -97,8 +97,8 @@ test_prio() { life "qdisc add dev tx0 root handle 1: prio bands 3"; }
 
 test_htb() {
 	life "qdisc add dev tx0 root handle 1: htb default 1
-		class add dev tx0 parent 1: classid 1:1 htb rate 1gbit
-		class add dev tx0 parent 1: classid 1:2 htb rate 1gbit" classes
+		class add dev tx0 parent 1: classid 1:1 htb rate 1gbit quantum 20000
+		class add dev tx0 parent 1: classid 1:2 htb rate 1gbit quantum 20000" classes
 }
 
 test_drr() {
@@ -123,7 +123,7 @@ test_qfq() {
 test_emptied_by_drops() {
 	local kind setup
 
-	for kind in drr "hfsc sc rate 1gbit" "qfq weight 1" "htb rate 1gbit"; do
+	for kind in drr "hfsc sc rate 1gbit" "qfq weight 1" "htb rate 1gbit quantum 20000"; do
 		setup="qdisc add dev tx0 root handle 1: ${kind%% *}
 			class add dev tx0 parent 1: classid 1:1 $kind
 			class add dev tx0 parent 1: classid 1:2 $kind"
