@@ -4,6 +4,12 @@
 #define _REFRAMER_COMPAT_H
 
 #include <linux/netlink.h>
+#include <net/pkt_cls.h>
+
+#ifndef HAVE_TCF_CLASSIFY_QDISC
+#define tcf_classify_qdisc(skb, filter, res, compat) \
+	tcf_classify(skb, NULL, filter, res, compat)
+#endif
 
 /*
  * Before 6.2 an extended ack carries only a pointer to a constant text.  It is

@@ -8,11 +8,15 @@
  * deadlines, too.  READY flows are sent in turns, one flow at a time.
  *
  *   reframer_add()     IDLE -> not listed yet     a packet joins its flow
+ *   reframer_needs_time()                         whether to tell the time first
  *   reframer_settle()         -> HELD or READY    what the packet changed
  *   reframer_expire()                             the timer: which flows are due
  *   reframer_release_due()    HELD -> READY       one due flow per turn
  *   reframer_pop()            READY -> IDLE       the next packet to send
  *   reframer_drop()                               the next packet to lose
+ *
+ * A hold that gathers no second packet was in vain.  The adaptive part learns
+ * from that which flows to hold, see reframer_learn() and reframer_end_probe().
  *
  * Nothing here sleeps, allocates, reads a clock, takes a lock or loops over
  * more than the eight ways of a set.  There is no global state: the module
@@ -32,10 +36,30 @@
 #define REFRAMER_FAT_CLASSES	33	/* fls() of a u32 */
 #define REFRAMER_FAT_SEARCH	8
 
+/* The adaptive part */
+#define REFRAMER_CREDIT_MAX	3
+#define REFRAMER_BACKOFF_MAX	10	/* 2^10 - 1 packets between two probes */
+#define REFRAMER_BACKOFF_PROBE	3	/* after probes, which cost next to nothing */
+
+/* Sees every release; the module hangs its tracepoint there. */
+#ifndef reframer_on_release
+#define reframer_on_release(e, flow, reason, hold)	do { } while (0)
+#endif
+
+/* What of a packet makes its flow leave at once */
+enum reframer_urge {
+	REFRAMER_NO_URGE,
+	REFRAMER_URGE_PUSH,	/* the end of a message */
+	REFRAMER_URGE_EXPRESS,	/* it must not wait */
+};
+
 enum reframer_reason {
 	REFRAMER_DEADLINE,
 	REFRAMER_FULL,
 	REFRAMER_PRESSURE,
+	REFRAMER_PUSH,
+	REFRAMER_EXPRESS,
+	REFRAMER_PREDICTED,
 	REFRAMER_REASONS
 };
 
@@ -54,6 +78,20 @@ struct reframer_config {
 	u32 limit;
 	u32 memory_limit;
 	u32 flows;
+	u32 key;
+	u32 adaptive;
+	u32 push;
+};
+
+/*
+ * What is known of a flow, kept while it is IDLE.  It is held if it has credit.
+ * Without credit, every packet goes straight through; after `skip` of them one
+ * is a probe: had the next one come in time to share its hold?
+ */
+struct reframer_history {
+	u16 credit:2;		/* paid holds, less those in vain */
+	u16 backoff:4;		/* the next skip is 2^backoff - 1 */
+	u16 skip:10;		/* packets until the next probe */
 };
 
 /*
@@ -69,6 +107,8 @@ struct reframer_set {
 	u32 tag[REFRAMER_WAYS];
 	u8 active;		/* mask of ways that hold packets */
 	u8 shared;		/* mask of ways that hold a stranger's, too */
+	u8 probing;		/* mask of ways whose last packet was a probe */
+	struct reframer_history history[REFRAMER_WAYS];
 } __aligned(64);
 
 /* One cache line. */
@@ -77,7 +117,9 @@ struct reframer_flow {
 	struct sk_buff *tail;
 	struct list_head node;	/* on held or ready */
 	struct list_head fat;	/* among flows of about the same size */
-	u64 arrival;		/* of the oldest packet when it became HELD */
+	u64 arrival;		/* of the oldest packet when it became HELD, or
+				 * of the probe
+				 */
 	u32 bytes;
 	u32 qlen:31;		/* 0: IDLE */
 	u32 ready:1;
@@ -92,6 +134,8 @@ struct reframer_stats {
 	u64 bursts;
 	u64 burst_hist[REFRAMER_BURST_HIST_LEN];
 	u64 releases[REFRAMER_REASONS];
+	u64 holds_paid;
+	u64 holds_vain;
 	u64 hold_sum;
 	u64 hold_max;
 	u64 hold_hist[REFRAMER_HOLD_HIST_LEN];
@@ -123,6 +167,9 @@ struct reframer_engine {
 	u32 last_in;		/* hashes, to count runs */
 	u32 last_out;
 	struct reframer_stats stats;
+
+	/* packets queued by another key: none in the table may overtake them */
+	struct reframer_flow former;
 
 	/* flows by size: class n holds those of 2^(n-1) to 2^n - 1 bytes */
 	u64 fat_map;		/* mask of classes that are not empty */
@@ -221,6 +268,18 @@ static inline void reframer_flow_resize(struct reframer_engine *e,
 	}
 }
 
+static inline struct reframer_set *reframer_set_of(struct reframer_engine *e,
+						   const struct reframer_flow *f)
+{
+	return &e->sets[(f - e->flows) / REFRAMER_WAYS];
+}
+
+static inline u32 reframer_way_of(const struct reframer_engine *e,
+				  const struct reframer_flow *f)
+{
+	return (f - e->flows) % REFRAMER_WAYS;
+}
+
 static inline void reframer_end_turn(struct reframer_engine *e)
 {
 	u32 class = min_t(u32, fls(e->turn_packets),
@@ -231,6 +290,14 @@ static inline void reframer_end_turn(struct reframer_engine *e)
 	e->turn = NULL;
 	e->turn_packets = 0;
 	e->turn_bytes = 0;
+}
+
+/* The way is another flow's from now on, of which nothing is known. */
+static inline void reframer_set_tag(struct reframer_set *set, u32 way, u32 tag)
+{
+	set->tag[way] = tag;
+	set->probing &= ~BIT(way);
+	set->history[way] = (struct reframer_history) { 0 };
 }
 
 /* The flow of a hash; its way is active from now on. */
@@ -251,22 +318,41 @@ static inline struct reframer_flow *reframer_flow_find(struct reframer_engine *e
 		reframer_count(&e->stats.collisions, 1);
 	} else {
 		way = ffs(~set->active) - 1;
-		set->tag[way] = hash;
+		reframer_set_tag(set, way, hash);
 	}
 found:
 	set->active |= BIT(way);
 	return &e->flows[index * REFRAMER_WAYS + way];
 }
 
+/* The flow of a class: always of the same slot, whoever else is there. */
+static inline struct reframer_flow *reframer_flow_at(struct reframer_engine *e,
+						     u32 slot, u32 tag)
+{
+	struct reframer_set *set = &e->sets[slot / REFRAMER_WAYS];
+	u32 way = slot % REFRAMER_WAYS;
+
+	if (set->tag[way] != tag) {
+		if (set->active & BIT(way)) {
+			set->shared |= BIT(way);
+			reframer_count(&e->stats.collisions, 1);
+		} else {
+			reframer_set_tag(set, way, tag);
+		}
+	}
+	set->active |= BIT(way);
+	return &e->flows[slot];
+}
+
 /*
- * A packet joins its flow.  When reframer_unsettled() says so, the caller tells
- * the time to reframer_settle() before anything else.
+ * A packet joins its flow, from reframer_flow_find() or reframer_flow_at().  The
+ * caller goes on with reframer_settle() before anything else.
  */
-static inline struct reframer_flow *reframer_add(struct reframer_engine *e,
-						 struct sk_buff *skb, u32 hash)
+static inline void reframer_add(struct reframer_engine *e,
+				struct reframer_flow *flow,
+				struct sk_buff *skb, u32 hash)
 {
 	struct reframer_skb_cb *cb = reframer_skb_cb(skb);
-	struct reframer_flow *flow = reframer_flow_find(e, hash);
 
 	cb->hash = hash;
 	cb->truesize = skb->truesize;
@@ -284,14 +370,96 @@ static inline struct reframer_flow *reframer_add(struct reframer_engine *e,
 		reframer_count(&e->stats.runs_in, 1);
 	e->last_in = hash;
 	reframer_count(&e->stats.packets_in, 1);
-	return flow;
 }
 
-static inline bool reframer_unsettled(const struct reframer_engine *e,
+/* 2^backoff - 1 packets go straight before the next probe. */
+static inline void reframer_back_off(struct reframer_history *h, u32 most)
+{
+	if (h->backoff < most)
+		h->backoff++;
+	h->skip = BIT(h->backoff) - 1;
+}
+
+/*
+ * A probe ends with the next packet of its flow.  It went straight through, so
+ * it is known only that somebody would have come in time.  Whether holding pays
+ * the first hold will tell: who waits for an answer to the first packet does
+ * not send a second one.
+ */
+static inline void reframer_end_probe(struct reframer_engine *e,
 				      const struct reframer_flow *flow)
 {
-	return flow->qlen == 1 ||
-	       (!flow->ready && reframer_flow_full(e, flow));
+	struct reframer_set *set = reframer_set_of(e, flow);
+	u32 way = reframer_way_of(e, flow);
+
+	set->probing &= ~BIT(way);
+	if (e->now - flow->arrival <= e->conf.delay)
+		set->history[way].credit = 1;
+	else
+		reframer_back_off(&set->history[way], REFRAMER_BACKOFF_PROBE);
+}
+
+/* A hold has ended.  When it was cut short, being alone proves nothing. */
+static inline void reframer_learn(struct reframer_engine *e,
+				  const struct reframer_flow *flow, u64 hold)
+{
+	struct reframer_history *h =
+		&reframer_set_of(e, flow)->history[reframer_way_of(e, flow)];
+
+	if (flow->qlen > 1) {
+		reframer_count(&e->stats.holds_paid, 1);
+		if (h->credit < REFRAMER_CREDIT_MAX)
+			h->credit++;
+		if (h->backoff)
+			h->backoff--;
+	} else if (hold && hold >= e->conf.delay / 2) {
+		reframer_count(&e->stats.holds_vain, 1);
+		if (h->credit)
+			h->credit--;
+		if (!h->credit)
+			reframer_back_off(h, REFRAMER_BACKOFF_MAX);
+	}
+}
+
+/*
+ * Must the caller set e->now before reframer_settle()?  Reading a clock for
+ * every packet that goes straight through would be too dear.
+ */
+static inline bool reframer_needs_time(struct reframer_engine *e,
+				       const struct reframer_flow *flow,
+				       enum reframer_urge urge)
+{
+	const struct reframer_set *set;
+	u32 way;
+
+	if (flow->ready)
+		return false;
+	if (flow->qlen > 1)
+		return urge || reframer_flow_full(e, flow);
+	if (!e->conf.delay)
+		return false;
+	set = reframer_set_of(e, flow);
+	way = reframer_way_of(e, flow);
+	return set->probing & BIT(way) ||
+	       (!urge && !(e->conf.adaptive && set->history[way].skip &&
+			   !set->history[way].credit));
+}
+
+/* A flow that nobody knows to repay it is not held. */
+static inline bool reframer_predict(struct reframer_engine *e,
+				    const struct reframer_flow *flow)
+{
+	struct reframer_set *set = reframer_set_of(e, flow);
+	u32 way = reframer_way_of(e, flow);
+	struct reframer_history *h = &set->history[way];
+
+	if (h->credit)
+		return true;
+	if (h->skip)
+		h->skip--;
+	else
+		set->probing |= BIT(way);
+	return false;
 }
 
 static inline void reframer_release(struct reframer_engine *e,
@@ -301,6 +469,8 @@ static inline void reframer_release(struct reframer_engine *e,
 	u64 hold = e->now - flow->arrival;
 	u32 class = min_t(u32, fls64(hold), REFRAMER_HOLD_HIST_LEN - 1);
 
+	reframer_on_release(e, flow, reason, hold);
+	reframer_learn(e, flow, hold);
 	list_move_tail(&flow->node, &e->ready);
 	flow->ready = 1;
 	reframer_gauge(&e->stats.flows_held, -1);
@@ -314,25 +484,37 @@ static inline void reframer_release(struct reframer_engine *e,
 		WRITE_ONCE(e->stats.late_max, hold - e->conf.delay);
 }
 
-/* A flow that began becomes HELD, one that is full (or not to wait) READY. */
+/* A flow that began becomes HELD, one that has no reason to wait READY. */
 static inline void reframer_settle(struct reframer_engine *e,
-				   struct reframer_flow *flow, u64 now)
+				   struct reframer_flow *flow,
+				   enum reframer_urge urge)
 {
 	struct reframer_stats *s = &e->stats;
+	bool begins = flow->qlen == 1;
 
-	e->now = now;
-	if (flow->qlen == 1) {
-		flow->arrival = now;
+	if (flow->ready)
+		return;
+	if (begins) {
+		if (reframer_set_of(e, flow)->probing &
+		    BIT(reframer_way_of(e, flow)))
+			reframer_end_probe(e, flow);
+		flow->arrival = e->now;
 		list_add_tail(&flow->node, &e->held);
 		reframer_gauge(&s->flows_held, 1);
 		if (s->flows_held + s->flows_ready > s->flows_peak)
 			WRITE_ONCE(s->flows_peak,
 				   s->flows_held + s->flows_ready);
 	}
-	if (!e->conf.delay)
+	if (urge == REFRAMER_URGE_EXPRESS)
+		reframer_release(e, flow, REFRAMER_EXPRESS);
+	else if (urge == REFRAMER_URGE_PUSH)
+		reframer_release(e, flow, REFRAMER_PUSH);
+	else if (!e->conf.delay)
 		reframer_release(e, flow, REFRAMER_DEADLINE);
 	else if (reframer_flow_full(e, flow))
 		reframer_release(e, flow, REFRAMER_FULL);
+	else if (begins && e->conf.adaptive && !reframer_predict(e, flow))
+		reframer_release(e, flow, REFRAMER_PREDICTED);
 }
 
 /* All that is held now is due: O(1), however many flows that are. */
@@ -396,11 +578,13 @@ static inline struct sk_buff *reframer_take(struct reframer_engine *e,
 	reframer_gauge(&e->memory, -reframer_skb_cb(skb)->truesize);
 
 	if (!flow->qlen) {
-		u32 index = flow - e->flows;
-		struct reframer_set *set = &e->sets[index / REFRAMER_WAYS];
+		if (flow != &e->former) {
+			struct reframer_set *set = reframer_set_of(e, flow);
+			u32 way = reframer_way_of(e, flow);
 
-		set->active &= ~BIT(index % REFRAMER_WAYS);
-		set->shared &= ~BIT(index % REFRAMER_WAYS);
+			set->active &= ~BIT(way);
+			set->shared &= ~BIT(way);
+		}
 		list_del(&flow->node);
 		if (flow->ready)
 			reframer_gauge(&e->stats.flows_ready, -1);
@@ -433,7 +617,8 @@ static inline struct sk_buff *reframer_pop(struct reframer_engine *e)
 	if (e->turn_packets >= e->conf.burst ||
 	    e->turn_bytes >= e->conf.burst_bytes) {
 		reframer_end_turn(e);
-		list_move_tail(&flow->node, &e->ready);
+		if (flow != &e->former)
+			list_move_tail(&flow->node, &e->ready);
 	}
 
 	hash = reframer_skb_cb(skb)->hash;
@@ -475,8 +660,8 @@ static inline struct sk_buff *reframer_drop(struct reframer_engine *e,
 }
 
 /*
- * After a change of the configuration: flows that no longer need to wait.  The
- * one place that looks at every HELD flow; not for the datapath.
+ * After a change of the configuration: flows that no longer need to wait.  It
+ * looks at every HELD flow; not for the datapath.
  */
 static inline void reframer_resettle(struct reframer_engine *e, u64 now)
 {
@@ -488,6 +673,52 @@ static inline void reframer_resettle(struct reframer_engine *e, u64 now)
 			reframer_release(e, flow, REFRAMER_FULL);
 	if (reframer_under_pressure(e))
 		reframer_press(e);
+}
+
+/* All packets of a flow go behind those of the former ones. */
+static inline void reframer_retire(struct reframer_engine *e,
+				   struct reframer_flow *flow)
+{
+	struct reframer_flow *former = &e->former;
+	struct reframer_set *set = reframer_set_of(e, flow);
+	u32 way = reframer_way_of(e, flow);
+	u32 packets = flow->qlen, bytes = flow->bytes;
+
+	if (flow == e->turn)
+		reframer_end_turn(e);
+	if (former->qlen) {
+		former->tail->next = flow->head;
+	} else {
+		former->head = flow->head;
+		former->ready = 1;
+		list_add(&former->node, &e->ready);
+		reframer_gauge(&e->stats.flows_ready, 1);
+	}
+	former->tail = flow->tail;
+	reframer_flow_resize(e, former, packets, bytes);
+
+	reframer_flow_resize(e, flow, -(int)packets, -(int)bytes);
+	set->active &= ~BIT(way);
+	set->shared &= ~BIT(way);
+	list_del(&flow->node);
+	flow->ready = 0;
+	reframer_gauge(&e->stats.flows_ready, -1);
+}
+
+/*
+ * Before another key: the same packets will belong to other flows, and those
+ * that are here must leave before any that come.  Not for the datapath.
+ */
+static inline void reframer_rekey(struct reframer_engine *e, u64 now)
+{
+	struct reframer_flow *flow, *next;
+
+	e->now = now;
+	list_for_each_entry_safe(flow, next, &e->held, node)
+		reframer_release(e, flow, REFRAMER_PRESSURE);
+	list_for_each_entry_safe(flow, next, &e->ready, node)
+		if (flow != &e->former)
+			reframer_retire(e, flow);
 }
 
 #endif

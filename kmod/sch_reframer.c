@@ -11,11 +11,13 @@
  * The idea is that of H. Ghasemirahni et al., "Packet Order Matters! Improving
  * Application Performance by Deliberately Delaying Packets", NSDI 2022.
  *
- * A flow is what skb_get_hash() takes for one.
+ * A flow is what skb_get_hash() takes for one, what the option `key` says, or
+ * what a filter says.
  *
  * enqueue() puts the packet into the slot of its flow.  A flow that begins is
- * held until `delay` after this first packet; a flow that has a burst together
- * may go at once.  Over the limit, the fattest flow loses from its head.
+ * held until `delay` after this first packet, but only if holding it has been
+ * paying.  A flow that has a burst together may go at once, and so does one
+ * whose message ends.  Over the limit, the fattest flow loses from its head.
  *
  * dequeue() sends one flow until it is drained, then the next.  It reads the
  * clock only when the one timer, armed for the oldest flow held, has expired;
@@ -25,15 +27,37 @@
 #include <linux/types.h>
 #include <linux/kernel.h>
 #include <linux/bitops.h>
+#include <linux/if_arp.h>
+#include <linux/if_ether.h>
+#include <linux/if_vlan.h>
+#include <linux/in6.h>
+#include <linux/jhash.h>
 #include <linux/list.h>
 #include <linux/log2.h>
+#include <linux/random.h>
 #include <linux/rtnetlink.h>
 #include <linux/skbuff.h>
+#include <net/flow_dissector.h>
 #include <net/netlink.h>
+#include <net/pkt_cls.h>
 #include <net/pkt_sched.h>
 
 #include "compat.h"
+
+struct reframer_engine;
+struct reframer_flow;
+static void reframer_trace_flow(const struct reframer_engine *e,
+				const struct reframer_flow *flow, int reason,
+				u64 hold);
+#define reframer_on_release(e, flow, reason, hold) do {			\
+	if (trace_reframer_release_enabled())				\
+		reframer_trace_flow(e, flow, reason, hold);		\
+} while (0)
+
+#define CREATE_TRACE_POINTS
+#include "reframer_trace.h"
 #include "reframer_engine.h"
+#include "reframer_urge.h"
 
 /* The most packets that one enqueue() drops: a bound on the work in it */
 #define REFRAMER_DROP_BATCH	64
@@ -43,6 +67,9 @@ struct reframer_sched_data {
 	struct qdisc_watchdog watchdog;
 	bool armed;		/* the watchdog, until we see that it expired */
 	bool slack_given;	/* else it follows the delay */
+	u32 perturbation;	/* of hashes of our own */
+	struct tcf_proto __rcu *filter_list;
+	struct tcf_block *block;
 
 	/* seldom used; written under the lock, read without it */
 	u64 timers;
@@ -50,7 +77,20 @@ struct reframer_sched_data {
 	u64 drop_memory;
 	u64 drop_change;
 	u64 drop_reset;
+	u64 drop_filter;
 };
+
+static void reframer_trace_flow(const struct reframer_engine *e,
+				const struct reframer_flow *flow, int reason,
+				u64 hold)
+{
+	const struct reframer_sched_data *q =
+		container_of(e, struct reframer_sched_data, engine);
+
+	trace_reframer_release(q->watchdog.qdisc,
+			       reframer_skb_cb(flow->head)->hash, flow->qlen,
+			       flow->bytes, hold, reason);
+}
 
 static void reframer_arm(struct reframer_sched_data *q, u64 expires)
 {
@@ -109,16 +149,136 @@ static int reframer_overlimit(struct Qdisc *sch, struct reframer_flow *flow,
 	return congested ? NET_XMIT_CN : NET_XMIT_SUCCESS;
 }
 
+/* The hash of what `key` says is one flow.  Tunnels are seen as by its default */
+static u32 reframer_hash(const struct reframer_sched_data *q,
+			 struct sk_buff *skb)
+{
+	struct flow_keys keys;
+	u32 a, b;
+
+	switch (q->engine.conf.key) {
+	case REFRAMER_KEY_FLOW:
+		return skb_get_hash(skb);
+	case REFRAMER_KEY_MARK:
+		return jhash_1word(skb->mark, q->perturbation);
+	}
+
+	skb_flow_dissect_flow_keys(skb, &keys, FLOW_DISSECTOR_F_STOP_AT_FLOW_LABEL);
+	switch (q->engine.conf.key) {
+	case REFRAMER_KEY_SRC:
+		a = (__force u32)flow_get_u32_src(&keys);
+		b = 0;
+		break;
+	case REFRAMER_KEY_DST:
+		a = (__force u32)flow_get_u32_dst(&keys);
+		b = 0;
+		break;
+	case REFRAMER_KEY_HOSTS:
+		a = (__force u32)flow_get_u32_src(&keys);
+		b = (__force u32)flow_get_u32_dst(&keys);
+		break;
+	default: /* REFRAMER_KEY_PROTO_DST */
+		a = keys.basic.ip_proto;
+		b = (__force u16)keys.ports.dst;
+		break;
+	}
+	return jhash_2words(a, b, q->perturbation);
+}
+
+/* The class that @skb is in, 0 if in none; ours are 1 to the number of slots */
+static u32 reframer_class(struct Qdisc *sch, u32 classid)
+{
+	const struct reframer_sched_data *q = qdisc_priv(sch);
+	u32 minor = TC_H_MIN(classid);
+
+	if (TC_H_MAJ(classid) && TC_H_MAJ(classid) != sch->handle)
+		return 0;
+	return minor <= q->engine.conf.flows ? minor : 0;
+}
+
+/*
+ * What filters say of the packet: false if it is not for the queue, and then
+ * what enqueue() returns.  They may also have set skb->priority.
+ */
+static bool reframer_filter(struct sk_buff *skb, struct Qdisc *sch, u32 *class,
+			    int *ret)
+{
+	struct reframer_sched_data *q = qdisc_priv(sch);
+	struct tcf_proto *filter = rcu_dereference_bh(q->filter_list);
+	struct tcf_result res = {};
+	int action;
+
+	*class = 0;
+	if (filter) {
+		action = tcf_classify_qdisc(skb, filter, &res, false);
+		switch (action) {
+#ifdef CONFIG_NET_CLS_ACT
+		case TC_ACT_STOLEN:
+		case TC_ACT_QUEUED:
+		case TC_ACT_TRAP:
+			*ret = NET_XMIT_SUCCESS | __NET_XMIT_STOLEN;
+			return false;
+		case TC_ACT_SHOT:
+			*ret = NET_XMIT_SUCCESS | __NET_XMIT_BYPASS;
+			return false;
+#endif
+		}
+		if (action >= 0)
+			*class = reframer_class(sch, res.classid);
+	}
+	if (!*class && TC_H_MAJ(skb->priority) == sch->handle)
+		*class = reframer_class(sch, skb->priority);
+	return true;
+}
+
+static enum reframer_urge reframer_urge(const struct reframer_sched_data *q,
+					const struct Qdisc *sch,
+					const struct sk_buff *skb)
+{
+	u16 protocol = ntohs(skb->protocol);
+	int offset = skb_network_offset(skb);
+
+	if (skb->priority == TC_PRIO_CONTROL)
+		return REFRAMER_URGE_EXPRESS;
+	/* Where the network header is behind VLAN tags, senders disagree. */
+	if (qdisc_dev(sch)->type == ARPHRD_ETHER &&
+	    eth_type_vlan(skb->protocol))
+		offset = ETH_HLEN;
+	if (offset < 0)
+		return REFRAMER_NO_URGE;
+	return reframer_header_urge(skb->data + offset,
+				    (int)skb_headlen(skb) - offset, protocol,
+				    q->engine.conf.push);
+}
+
 static int reframer_enqueue(struct sk_buff *skb, struct Qdisc *sch,
 			    struct sk_buff **to_free)
 {
 	struct reframer_sched_data *q = qdisc_priv(sch);
 	struct reframer_engine *e = &q->engine;
 	struct reframer_flow *flow;
+	enum reframer_urge urge;
+	u32 class, hash;
+	int ret;
 
-	flow = reframer_add(e, skb, skb_get_hash(skb));
-	if (reframer_unsettled(e, flow))
-		reframer_settle(e, flow, ktime_get_ns());
+	if (!reframer_filter(skb, sch, &class, &ret)) {
+		reframer_count(&q->drop_filter, 1);
+		qdisc_qstats_drop(sch);
+		__qdisc_drop(skb, to_free);
+		return ret;
+	}
+	if (unlikely(class)) {
+		hash = class;
+		flow = reframer_flow_at(e, class - 1, hash);
+	} else {
+		hash = reframer_hash(q, skb);
+		flow = reframer_flow_find(e, hash);
+	}
+	urge = reframer_urge(q, sch, skb);
+	reframer_add(e, flow, skb, hash);
+	if (reframer_needs_time(e, flow, urge))
+		e->now = ktime_get_ns();
+	reframer_settle(e, flow, urge);
 	qdisc_qstats_backlog_inc(sch, skb);
 	sch->q.qlen++;
 
@@ -205,6 +365,9 @@ static const struct reframer_option {
 			REFRAMER_MEMORY_LIMIT_MIN, REFRAMER_MEMORY_LIMIT_MAX),
 	REFRAMER_OPTION(TCA_REFRAMER_FLOWS, flows, "",
 			REFRAMER_FLOWS_MIN, REFRAMER_FLOWS_MAX),
+	REFRAMER_OPTION(TCA_REFRAMER_KEY, key, "", 0, REFRAMER_KEY_MAX),
+	REFRAMER_OPTION(TCA_REFRAMER_ADAPTIVE, adaptive, "", 0, 1),
+	REFRAMER_OPTION(TCA_REFRAMER_PUSH, push, "", 0, 1),
 #undef REFRAMER_OPTION
 };
 
@@ -216,6 +379,9 @@ static const struct nla_policy reframer_policy[TCA_REFRAMER_MAX + 1] = {
 	[TCA_REFRAMER_LIMIT]		= { .type = NLA_U32 },
 	[TCA_REFRAMER_MEMORY_LIMIT]	= { .type = NLA_U32 },
 	[TCA_REFRAMER_FLOWS]		= { .type = NLA_U32 },
+	[TCA_REFRAMER_KEY]		= { .type = NLA_U32 },
+	[TCA_REFRAMER_ADAPTIVE]		= { .type = NLA_U32 },
+	[TCA_REFRAMER_PUSH]		= { .type = NLA_U32 },
 };
 
 static u32 *reframer_option_value(struct reframer_config *conf, int attr)
@@ -255,7 +421,7 @@ static int reframer_parse(struct reframer_config *conf, bool *slack_given,
 
 	*slack_given |= !!tb[TCA_REFRAMER_SLACK];
 	if (!*slack_given)
-		conf->slack = conf->delay;
+		conf->slack = conf->delay / REFRAMER_SLACK_DIVISOR;
 	if (conf->slack > conf->delay) {
 		NL_SET_ERR_MSG_FMT_MOD(extack,
 				       "slack %u ns not in 0..%u ns (delay)",
@@ -290,6 +456,8 @@ static int reframer_change(struct Qdisc *sch, struct nlattr *opt,
 
 	sch_tree_lock(sch);
 
+	if (conf.key != e->conf.key)
+		reframer_rekey(e, ktime_get_ns());
 	for (attr = 1; attr <= TCA_REFRAMER_MAX; attr++)
 		WRITE_ONCE(*reframer_option_value(&e->conf, attr),
 			   *reframer_option_value(&conf, attr));
@@ -319,6 +487,7 @@ static void reframer_destroy(struct Qdisc *sch)
 	struct reframer_sched_data *q = qdisc_priv(sch);
 
 	qdisc_watchdog_cancel(&q->watchdog);
+	tcf_block_put(q->block);
 	kvfree(q->engine.sets);
 	kvfree(q->engine.flows);
 }
@@ -335,19 +504,26 @@ static int reframer_init(struct Qdisc *sch, struct nlattr *opt,
 
 	e->conf = (struct reframer_config) {
 		.delay		= REFRAMER_DELAY_DEFAULT,
-		.slack		= REFRAMER_DELAY_DEFAULT,
+		.slack		= REFRAMER_DELAY_DEFAULT / REFRAMER_SLACK_DIVISOR,
 		.burst		= REFRAMER_BURST_DEFAULT,
 		.burst_bytes	= REFRAMER_BURST_BYTES_DEFAULT,
 		.limit		= REFRAMER_LIMIT_DEFAULT,
 		.memory_limit	= REFRAMER_MEMORY_LIMIT_DEFAULT,
 		.flows		= REFRAMER_FLOWS_DEFAULT,
+		.adaptive	= 1,
+		.push		= 1,
 	};
+	q->perturbation = get_random_u32();
 	if (opt) {
 		err = reframer_parse(&e->conf, &q->slack_given, opt, extack);
 		if (err)
 			return err;
 	}
 	e->conf.flows = roundup_pow_of_two(e->conf.flows);
+
+	err = tcf_block_get(&q->block, &q->filter_list, sch, extack);
+	if (err)
+		return err;
 
 	e->sets = kvcalloc(e->conf.flows / REFRAMER_WAYS, sizeof(*e->sets),
 			   GFP_KERNEL);
@@ -426,6 +602,11 @@ static int reframer_dump_stats(struct Qdisc *sch, struct gnet_dump *d)
 	    PUT_U64(DEADLINE, s->releases[REFRAMER_DEADLINE]) ||
 	    PUT_U64(FULL, s->releases[REFRAMER_FULL]) ||
 	    PUT_U64(PRESSURE, s->releases[REFRAMER_PRESSURE]) ||
+	    PUT_U64(PUSH, s->releases[REFRAMER_PUSH]) ||
+	    PUT_U64(EXPRESS, s->releases[REFRAMER_EXPRESS]) ||
+	    PUT_U64(PREDICTED, s->releases[REFRAMER_PREDICTED]) ||
+	    PUT_U64(HOLDS_PAID, s->holds_paid) ||
+	    PUT_U64(HOLDS_VAIN, s->holds_vain) ||
 	    PUT_U64(HOLD_SUM, s->hold_sum) ||
 	    PUT_U64(HOLD_MAX, s->hold_max) ||
 	    PUT_HIST(HOLD_HIST, s->hold_hist, REFRAMER_HOLD_HIST_LEN) ||
@@ -436,6 +617,7 @@ static int reframer_dump_stats(struct Qdisc *sch, struct gnet_dump *d)
 	    PUT_U64(DROP_MEMORY, q->drop_memory) ||
 	    PUT_U64(DROP_CHANGE, q->drop_change) ||
 	    PUT_U64(DROP_RESET, q->drop_reset) ||
+	    PUT_U64(DROP_FILTER, q->drop_filter) ||
 	    PUT_U32(FLOWS_HELD, s->flows_held) ||
 	    PUT_U32(FLOWS_READY, s->flows_ready) ||
 	    PUT_U32(FLOWS_PEAK, s->flows_peak) ||
@@ -454,7 +636,112 @@ static int reframer_dump_stats(struct Qdisc *sch, struct gnet_dump *d)
 	return 0;
 }
 
+/*
+ * The classes are the slots that have packets, to be looked at and for filters
+ * to choose; they come and go with the packets.
+ */
+static struct Qdisc *reframer_leaf(struct Qdisc *sch, unsigned long cl)
+{
+	return NULL;
+}
+
+static unsigned long reframer_find(struct Qdisc *sch, u32 classid)
+{
+	return 0;
+}
+
+static unsigned long reframer_bind(struct Qdisc *sch, unsigned long parent,
+				   u32 classid)
+{
+	return 0;
+}
+
+static void reframer_unbind(struct Qdisc *sch, unsigned long cl)
+{
+}
+
+static struct tcf_block *reframer_tcf_block(struct Qdisc *sch,
+					    unsigned long cl,
+					    struct netlink_ext_ack *extack)
+{
+	struct reframer_sched_data *q = qdisc_priv(sch);
+
+	return cl ? NULL : q->block;
+}
+
+static int reframer_dump_class(struct Qdisc *sch, unsigned long cl,
+			       struct sk_buff *skb, struct tcmsg *tcm)
+{
+	tcm->tcm_handle |= TC_H_MIN(cl);
+	return 0;
+}
+
+static int reframer_dump_class_stats(struct Qdisc *sch, unsigned long cl,
+				     struct gnet_dump *d)
+{
+	struct reframer_sched_data *q = qdisc_priv(sch);
+	const struct reframer_flow *flow = &q->engine.flows[cl - 1];
+	struct gnet_stats_queue qs = {};
+	struct nlattr *nest;
+	u64 age = 0;
+	u32 hash = 0;
+	bool ready;
+
+	sch_tree_lock(sch);
+	qs.qlen = flow->qlen;
+	qs.backlog = flow->bytes;
+	ready = flow->ready;
+	if (flow->qlen) {
+		hash = reframer_skb_cb(flow->head)->hash;
+		age = ktime_get_ns() - flow->arrival;
+	}
+	sch_tree_unlock(sch);
+
+	if (gnet_stats_copy_queue(d, NULL, &qs, qs.qlen) < 0)
+		return -1;
+	nest = nla_nest_start_noflag(d->skb, TCA_STATS_APP);
+	if (!nest)
+		return -1;
+	if (nla_put_u32(d->skb, TCA_REFRAMER_STATS_CLASS_HASH, hash) ||
+	    nla_put_u32(d->skb, TCA_REFRAMER_STATS_CLASS_READY, ready) ||
+	    reframer_put_u64(d->skb, TCA_REFRAMER_STATS_CLASS_AGE, &age)) {
+		nla_nest_cancel(d->skb, nest);
+		return -1;
+	}
+	nla_nest_end(d->skb, nest);
+	return 0;
+}
+
+static void reframer_walk(struct Qdisc *sch, struct qdisc_walker *arg)
+{
+	struct reframer_sched_data *q = qdisc_priv(sch);
+	const struct reframer_engine *e = &q->engine;
+	u32 i;
+
+	if (arg->stop)
+		return;
+	for (i = 0; i < e->conf.flows; i++) {
+		if (!(READ_ONCE(e->sets[i / REFRAMER_WAYS].active) &
+		      BIT(i % REFRAMER_WAYS)))
+			arg->count++;
+		else if (!tc_qdisc_stats_dump(sch, i + 1, arg))
+			break;
+	}
+}
+
+static const struct Qdisc_class_ops reframer_class_ops = {
+	.leaf		= reframer_leaf,
+	.find		= reframer_find,
+	.tcf_block	= reframer_tcf_block,
+	.bind_tcf	= reframer_bind,
+	.unbind_tcf	= reframer_unbind,
+	.dump		= reframer_dump_class,
+	.dump_stats	= reframer_dump_class_stats,
+	.walk		= reframer_walk,
+};
+
 static struct Qdisc_ops reframer_qdisc_ops __read_mostly = {
+	.cl_ops		= &reframer_class_ops,
 	.id		= "reframer",
 	.priv_size	= sizeof(struct reframer_sched_data),
 	.enqueue	= reframer_enqueue,

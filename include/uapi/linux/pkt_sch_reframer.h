@@ -20,7 +20,8 @@ enum {
 	TCA_REFRAMER_UNSPEC,
 	TCA_REFRAMER_DELAY,		/* longest time a packet is held */
 	TCA_REFRAMER_SLACK,		/* flows due within this leave together;
-					 * default and maximum: the delay
+					 * default: a quarter of the delay,
+					 * maximum: the delay
 					 */
 	TCA_REFRAMER_BURST,		/* release a flow of so many packets */
 	TCA_REFRAMER_BURST_BYTES,	/* or of so many bytes */
@@ -29,6 +30,11 @@ enum {
 	TCA_REFRAMER_FLOWS,		/* flow slots, rounded up to a power of
 					 * two; fixed at creation
 					 */
+	TCA_REFRAMER_KEY,		/* what is one flow: REFRAMER_KEY_* */
+	TCA_REFRAMER_ADAPTIVE,		/* 1: hold only flows that repay it */
+	TCA_REFRAMER_PUSH,		/* 1: the end of a message releases its
+					 * flow
+					 */
 	__TCA_REFRAMER_MAX
 };
 
@@ -36,6 +42,7 @@ enum {
 
 #define REFRAMER_DELAY_DEFAULT		64000		/* 64us */
 #define REFRAMER_DELAY_MAX		100000000	/* 100ms */
+#define REFRAMER_SLACK_DIVISOR		4		/* default: delay / 4 */
 #define REFRAMER_BURST_DEFAULT		64
 #define REFRAMER_BURST_MIN		1
 #define REFRAMER_BURST_MAX		65535
@@ -52,6 +59,19 @@ enum {
 #define REFRAMER_FLOWS_MIN		8
 #define REFRAMER_FLOWS_MAX		65536
 
+/* Values of TCA_REFRAMER_KEY.  A filter's classid comes before any of them. */
+enum {
+	REFRAMER_KEY_FLOW,		/* skb_get_hash(): mostly the 5-tuple */
+	REFRAMER_KEY_SRC,		/* source address */
+	REFRAMER_KEY_DST,		/* destination address */
+	REFRAMER_KEY_HOSTS,		/* both addresses */
+	REFRAMER_KEY_PROTO_DST,		/* protocol and destination port */
+	REFRAMER_KEY_MARK,		/* skb->mark */
+	__REFRAMER_KEY_MAX
+};
+
+#define REFRAMER_KEY_MAX		(__REFRAMER_KEY_MAX - 1)
+
 /*
  * Statistics, nested in TCA_STATS_APP.  Counters are u64, start at zero when
  * the qdisc is created and never go back; gauges are u32; histograms are
@@ -60,6 +80,9 @@ enum {
  * A run is an unbroken sequence of packets of one flow.  Packets divided by
  * runs is the locality, the paper's spatial locality factor (SLF): compare
  * PACKETS_IN / RUNS_IN with PACKETS_OUT / RUNS_OUT.
+ *
+ * A filter may also send packets of a flow past its queue: what it drops, steals
+ * or traps is in DROP_FILTER and in the drops of the qdisc, and not in PACKETS_IN.
  *
  * The hold of a release is the time from the arrival of the oldest packet of
  * the flow to the decision to send it, so it is the longest of its packets'.
@@ -81,7 +104,9 @@ enum {
 					 * (slack)
 					 */
 	TCA_REFRAMER_STATS_FULL,	/* burst or burst_bytes was reached */
-	TCA_REFRAMER_STATS_PRESSURE,	/* the qdisc was near its limit */
+	TCA_REFRAMER_STATS_PRESSURE,	/* the qdisc was near its limit, or the
+					 * key was changed
+					 */
 	TCA_REFRAMER_STATS_HOLD_SUM,	/* u64: ns, over all releases */
 	TCA_REFRAMER_STATS_HOLD_MAX,	/* u64: ns */
 	TCA_REFRAMER_STATS_HOLD_HIST,	/* u64[]: releases by hold, entry 0
@@ -105,6 +130,25 @@ enum {
 	TCA_REFRAMER_STATS_FLOWS_PEAK,	/* u32: most flows at once, both kinds */
 	TCA_REFRAMER_STATS_MEMORY,	/* u32: truesize of all packets, bytes */
 	TCA_REFRAMER_STATS_TABLE_BYTES,	/* u32: memory of the flow table */
+	/* more releases by reason, u64 each */
+	TCA_REFRAMER_STATS_PUSH,	/* a packet that ends a message came */
+	TCA_REFRAMER_STATS_EXPRESS,	/* a packet that must not wait came */
+	TCA_REFRAMER_STATS_PREDICTED,	/* not held: it had not been paying */
+	/* holds that ended, u64 each */
+	TCA_REFRAMER_STATS_HOLDS_PAID,	/* they gathered more than one packet */
+	TCA_REFRAMER_STATS_HOLDS_VAIN,	/* half the delay or more, for nothing */
+	TCA_REFRAMER_STATS_DROP_FILTER,	/* u64: dropped, stolen or trapped by
+					 * the action of a filter
+					 */
+	/*
+	 * Of a class, which is a flow slot that has packets; a class has none
+	 * of the others.
+	 */
+	TCA_REFRAMER_STATS_CLASS_HASH,	/* u32: of its oldest packet's flow */
+	TCA_REFRAMER_STATS_CLASS_READY,	/* u32: 0 held, 1 ready to be sent */
+	TCA_REFRAMER_STATS_CLASS_AGE,	/* u64: ns since the oldest packet of the
+					 * flow became held or ready
+					 */
 	__TCA_REFRAMER_STATS_MAX
 };
 

@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Which packets must not wait: those that end a message, so that no more of
+ * their flow will come soon, and those that hold up others (ARP, IPv6 neighbour
+ * discovery).
+ *
+ * Only the linear part of a packet is read; nothing is pulled or written.  What
+ * is not there, or cannot be understood, has no urge.
+ */
+#ifndef _REFRAMER_URGE_H
+#define _REFRAMER_URGE_H
+
+#define REFRAMER_VLAN_TAGS	2
+#define REFRAMER_EXT_HEADERS	8	/* of IPv6, as many as are walked */
+
+#define REFRAMER_TCP_FLAGS	13	/* offset of the flags in the header */
+#define REFRAMER_TCP_PUSH	0x2f	/* URG, PSH, RST, SYN, FIN */
+
+/* The type and code of ICMPv6 neighbour discovery, RFC 4861 */
+#define REFRAMER_ND_FIRST	133
+#define REFRAMER_ND_LAST	137
+
+/* @data: a TCP header, of which at least @len bytes are there */
+static inline enum reframer_urge reframer_tcp_urge(const u8 *data, int len)
+{
+	return len > REFRAMER_TCP_FLAGS &&
+	       data[REFRAMER_TCP_FLAGS] & REFRAMER_TCP_PUSH ?
+	       REFRAMER_URGE_PUSH : REFRAMER_NO_URGE;
+}
+
+static inline enum reframer_urge reframer_ipv4_urge(const u8 *data, int len,
+						    bool push)
+{
+	int header;
+
+	/* a fragment, even the first one, does not end a message */
+	if (!push || len < 20 || data[9] != IPPROTO_TCP ||
+	    data[6] & 0x3f || data[7])
+		return REFRAMER_NO_URGE;
+	header = (data[0] & 0xf) * 4;
+	if (header < 20)
+		return REFRAMER_NO_URGE;
+	return reframer_tcp_urge(data + header, len - header);
+}
+
+static inline enum reframer_urge reframer_ipv6_urge(const u8 *data, int len,
+						    bool push)
+{
+	int offset = 40, i;
+	u8 next;
+
+	if (len < offset)
+		return REFRAMER_NO_URGE;
+	next = data[6];
+	for (i = 0; i <= REFRAMER_EXT_HEADERS; i++) {
+		if (next == IPPROTO_TCP)
+			return push ? reframer_tcp_urge(data + offset,
+							len - offset) :
+				      REFRAMER_NO_URGE;
+		if (len - offset < 8)
+			break;
+		data += offset;
+		len -= offset;
+		switch (next) {
+		case IPPROTO_ICMPV6:
+			return data[0] >= REFRAMER_ND_FIRST &&
+			       data[0] <= REFRAMER_ND_LAST ?
+			       REFRAMER_URGE_EXPRESS : REFRAMER_NO_URGE;
+		case IPPROTO_HOPOPTS:
+		case IPPROTO_ROUTING:
+		case IPPROTO_DSTOPTS:
+			offset = (data[1] + 1) * 8;
+			break;
+		case IPPROTO_AH:
+			offset = (data[1] + 2) * 4;
+			break;
+		case IPPROTO_FRAGMENT:
+			/* go on only if it is all of the datagram */
+			if (data[2] || data[3] & 0xf9)
+				return REFRAMER_NO_URGE;
+			offset = 8;
+			break;
+		default:
+			return REFRAMER_NO_URGE;
+		}
+		if (len < offset)
+			break;
+		next = data[0];
+	}
+	return REFRAMER_NO_URGE;
+}
+
+/*
+ * @data: the network header of @protocol (ETH_P_*, host byte order) or the VLAN
+ * tag before it, of which at least @len bytes are there
+ */
+static inline enum reframer_urge reframer_header_urge(const u8 *data, int len,
+						      u16 protocol, bool push)
+{
+	int tags;
+
+	for (tags = 0; tags < REFRAMER_VLAN_TAGS && len >= 4 &&
+	     (protocol == ETH_P_8021Q || protocol == ETH_P_8021AD); tags++) {
+		protocol = data[2] << 8 | data[3];
+		data += 4;
+		len -= 4;
+	}
+	switch (protocol) {
+	case ETH_P_ARP:
+		return REFRAMER_URGE_EXPRESS;
+	case ETH_P_IP:
+		return reframer_ipv4_urge(data, len, push);
+	case ETH_P_IPV6:
+		return reframer_ipv6_urge(data, len, push);
+	}
+	return REFRAMER_NO_URGE;
+}
+
+#endif
