@@ -226,15 +226,16 @@ static bool reframer_filter(struct sk_buff *skb, struct Qdisc *sch, u32 *class,
 		if (action >= 0)
 			*class = reframer_class(sch, res.classid);
 	}
-	if (!*class && TC_H_MAJ(skb->priority) == sch->handle)
+	/* a default qdisc has no handle, and a plain priority no major */
+	if (!*class && sch->handle && TC_H_MAJ(skb->priority) == sch->handle)
 		*class = reframer_class(sch, skb->priority);
 	return true;
 }
 
-static enum reframer_urge reframer_urge(const struct reframer_sched_data *q,
-					const struct Qdisc *sch,
+static enum reframer_urge reframer_urge(struct Qdisc *sch,
 					const struct sk_buff *skb)
 {
+	const struct reframer_sched_data *q = qdisc_priv(sch);
 	u16 protocol = ntohs(skb->protocol);
 	int offset = skb_network_offset(skb);
 
@@ -274,7 +275,7 @@ static int reframer_enqueue(struct sk_buff *skb, struct Qdisc *sch,
 		hash = reframer_hash(q, skb);
 		flow = reframer_flow_find(e, hash);
 	}
-	urge = reframer_urge(q, sch, skb);
+	urge = reframer_urge(sch, skb);
 	reframer_add(e, flow, skb, hash);
 	if (reframer_needs_time(e, flow, urge))
 		e->now = ktime_get_ns();
