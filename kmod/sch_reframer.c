@@ -54,10 +54,12 @@ static void reframer_trace_flow(const struct reframer_engine *e,
 		reframer_trace_flow(e, flow, reason, hold);		\
 } while (0)
 
-#define CREATE_TRACE_POINTS
 #include "reframer_trace.h"
 #include "reframer_engine.h"
 #include "reframer_urge.h"
+
+#define CREATE_TRACE_POINTS
+#include "reframer_trace.h"	/* again, with the reasons known */
 
 /* The most packets that one enqueue() drops: a bound on the work in it */
 #define REFRAMER_DROP_BATCH	64
