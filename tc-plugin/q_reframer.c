@@ -18,7 +18,7 @@
 #define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
 #define MESSAGE_MAX	1024	/* far more than all options take */
 
-enum unit { TIME, SIZE, COUNT };
+enum unit { TIME, SIZE, COUNT, KEY, FLAG };
 
 /* in the order in which they are printed */
 static const struct option {
@@ -39,7 +39,27 @@ static const struct option {
 	  REFRAMER_MEMORY_LIMIT_MIN, REFRAMER_MEMORY_LIMIT_MAX },
 	{ "flows", TCA_REFRAMER_FLOWS, COUNT,
 	  REFRAMER_FLOWS_MIN, REFRAMER_FLOWS_MAX },
+	{ "key", TCA_REFRAMER_KEY, KEY, 0, REFRAMER_KEY_MAX },
+	{ "adaptive", TCA_REFRAMER_ADAPTIVE, FLAG, 0, 1 },
+	{ "push", TCA_REFRAMER_PUSH, FLAG, 0, 1 },
 };
+
+static const char * const keys[] = {
+	[REFRAMER_KEY_FLOW]	 = "flow",
+	[REFRAMER_KEY_SRC]	 = "src",
+	[REFRAMER_KEY_DST]	 = "dst",
+	[REFRAMER_KEY_HOSTS]	 = "hosts",
+	[REFRAMER_KEY_PROTO_DST] = "proto-dst",
+	[REFRAMER_KEY_MARK]	 = "mark",
+};
+
+static void list_keys(void)
+{
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(keys); i++)
+		fprintf(stderr, "%s%s", i ? " | " : "", keys[i]);
+}
 
 static void explain(void)
 {
@@ -47,12 +67,17 @@ static void explain(void)
 		"Usage: ... reframer [ delay TIME ] [ slack TIME ]\n"
 		"                    [ burst PACKETS ] [ burst_bytes BYTES ]\n"
 		"                    [ limit PACKETS ] [ memory_limit BYTES ]\n"
-		"                    [ flows NUMBER ]\n");
+		"                    [ flows NUMBER ] [ key KEY ]\n"
+		"                    [ adaptive | noadaptive ] [ push | nopush ]\n"
+		"KEY := { ");
+	list_keys();
+	fputs(" }\n", stderr);
 }
 
 /*
  * In the largest unit that divides the value: unlike what sprint_time64() and
- * sprint_size() write, this gives the same value when it is parsed again.
+ * sprint_size() write, this gives the same value when it is parsed again.  A
+ * key that only a newer module knows is a number.
  */
 static const char *exact(enum unit unit, __u64 value, char *buf)
 {
@@ -71,6 +96,8 @@ static const char *exact(enum unit unit, __u64 value, char *buf)
 	const struct scale *u = unit == TIME ? times :
 				unit == SIZE ? sizes : counts;
 
+	if (unit == KEY && value < ARRAY_SIZE(keys))
+		return keys[value];
 	while (value % u->factor || (!value && u->factor > 1))
 		u++;
 	snprintf(buf, SPRINT_BSIZE, "%llu%s",
@@ -113,6 +140,17 @@ static int parse_scaled(enum unit unit, const char *arg, __u32 *value)
 	return 0;
 }
 
+static int parse_key(const char *arg, __u32 *value)
+{
+	for (*value = 0; *value < ARRAY_SIZE(keys); (*value)++)
+		if (strcmp(arg, keys[*value]) == 0)
+			return 0;
+	fprintf(stderr, "Illegal \"key\": \"%s\" is not one of ", arg);
+	list_keys();
+	fputs("\n", stderr);
+	return -1;
+}
+
 static int parse_value(const struct option *opt, const char *arg, __u32 *value)
 {
 	static const char * const what[] = {
@@ -121,6 +159,12 @@ static int parse_value(const struct option *opt, const char *arg, __u32 *value)
 	char min[SPRINT_BSIZE], max[SPRINT_BSIZE];
 	int err;
 
+	if (opt->unit == FLAG) {
+		*value = strcmp(arg, opt->name) == 0;
+		return 0;
+	}
+	if (opt->unit == KEY)
+		return parse_key(arg, value);
 	/* get_u32() takes -1 for the largest number where long has 32 bits */
 	if (*arg == '-')
 		err = -1;
@@ -136,13 +180,19 @@ static int parse_value(const struct option *opt, const char *arg, __u32 *value)
 	return err;
 }
 
+/* A flag is given as its name, or that with "no" before it. */
 static const struct option *find_option(const char *name)
 {
 	size_t i;
 
-	for (i = 0; i < ARRAY_SIZE(options); i++)
-		if (strcmp(name, options[i].name) == 0)
-			return &options[i];
+	for (i = 0; i < ARRAY_SIZE(options); i++) {
+		const struct option *o = &options[i];
+
+		if (strcmp(name, o->name) == 0 ||
+		    (o->unit == FLAG && strncmp(name, "no", 2) == 0 &&
+		     strcmp(name + 2, o->name) == 0))
+			return o;
+	}
 	return NULL;
 }
 
@@ -156,23 +206,27 @@ static int reframer_parse_opt(struct qdisc_util *qu, int argc, char **argv,
 	(void)dev;
 
 	nest = addattr_nest(n, MESSAGE_MAX, TCA_OPTIONS | NLA_F_NESTED);
-	for (; argc > 0; argc -= 2, argv += 2) {
-		const struct option *opt = find_option(argv[0]);
+	for (; argc > 0; argc--, argv++) {
+		const struct option *opt = find_option(*argv);
 		__u32 value;
 
 		if (!opt) {
-			if (strcmp(argv[0], "help") != 0)
-				fprintf(stderr, "What is \"%s\"?\n", argv[0]);
+			if (strcmp(*argv, "help") != 0)
+				fprintf(stderr, "What is \"%s\"?\n", *argv);
 			explain();
 			return -1;
 		}
-		if (argc < 2)
+		if (opt->unit != FLAG) {
+			argc--;
+			argv++;
+		}
+		if (argc < 1)
 			incomplete_command();
 		if (given[opt->attr])
-			duparg(opt->name, argv[1]);
+			duparg(opt->name, *argv);
 		given[opt->attr] = true;
 
-		if (parse_value(opt, argv[1], &value))
+		if (parse_value(opt, *argv, &value))
 			return -1;
 		if (addattr32(n, MESSAGE_MAX, opt->attr, value))
 			return -1;
@@ -212,6 +266,23 @@ static void json_number(const char *key, __u64 value)
 	print_color_u64(PRINT_JSON, 0, key, NULL, value);
 }
 
+static void json_string(const char *key, const char *value)
+{
+	print_color_string(PRINT_JSON, 0, key, NULL, value);
+}
+
+static void json_option(const struct option *opt, __u64 value)
+{
+	char buf[SPRINT_BSIZE];
+
+	if (opt->unit == FLAG)
+		print_color_bool(PRINT_JSON, 0, opt->name, NULL, value);
+	else if (opt->unit == KEY)
+		json_string(opt->name, exact(KEY, value, buf));
+	else
+		json_number(opt->name, value);
+}
+
 static int reframer_print_opt(struct qdisc_util *qu, FILE *f,
 			      struct rtattr *opt)
 {
@@ -232,7 +303,9 @@ static int reframer_print_opt(struct qdisc_util *qu, FILE *f,
 		if (!read_number(tb[o->attr], &value))
 			continue;
 		if (is_json_context())
-			json_number(o->name, value);
+			json_option(o, value);
+		else if (o->unit == FLAG)
+			fprintf(f, "%s%s ", value ? "" : "no", o->name);
 		else
 			fprintf(f, "%s %s ", o->name,
 				exact(o->unit, value, buf));
@@ -506,6 +579,30 @@ static void print_memory(struct stats *st)
 		exact(SIZE, bytes, table));
 }
 
+/* A class has none of the other statistics, a qdisc none of these. */
+static void print_class(struct stats *st)
+{
+	__u64 hash = number(st, TCA_REFRAMER_STATS_CLASS_HASH);
+	__u64 age = number(st, TCA_REFRAMER_STATS_CLASS_AGE);
+	const char *state = number(st, TCA_REFRAMER_STATS_CLASS_READY) ?
+			    "ready" : "held";
+
+	if (!has(st, TCA_REFRAMER_STATS_CLASS_HASH))
+		return;
+
+	if (st->json) {
+		json_number("hash", hash);
+		json_string("state", state);
+		json_number("age_ns", age);
+		return;
+	}
+
+	text_line(st, "flow");
+	fprintf(st->f, " 0x%08llx %s", (unsigned long long)hash, state);
+	text_time(st, "age", age);
+}
+
+/* tc calls it for a qdisc and for its classes. */
 static int reframer_print_xstats(struct qdisc_util *qu, FILE *f,
 				 struct rtattr *xstats)
 {
@@ -513,6 +610,12 @@ static int reframer_print_xstats(struct qdisc_util *qu, FILE *f,
 		{ "deadline", TCA_REFRAMER_STATS_DEADLINE },
 		{ "full", TCA_REFRAMER_STATS_FULL },
 		{ "pressure", TCA_REFRAMER_STATS_PRESSURE },
+		{ "push", TCA_REFRAMER_STATS_PUSH },
+		{ "express", TCA_REFRAMER_STATS_EXPRESS },
+		{ "predicted", TCA_REFRAMER_STATS_PREDICTED },
+	}, holds[] = {
+		{ "paid", TCA_REFRAMER_STATS_HOLDS_PAID },
+		{ "vain", TCA_REFRAMER_STATS_HOLDS_VAIN },
 	}, flows[] = {
 		{ "held", TCA_REFRAMER_STATS_FLOWS_HELD },
 		{ "ready", TCA_REFRAMER_STATS_FLOWS_READY },
@@ -522,6 +625,7 @@ static int reframer_print_xstats(struct qdisc_util *qu, FILE *f,
 		{ "memory", TCA_REFRAMER_STATS_DROP_MEMORY },
 		{ "change", TCA_REFRAMER_STATS_DROP_CHANGE },
 		{ "reset", TCA_REFRAMER_STATS_DROP_RESET },
+		{ "filter", TCA_REFRAMER_STATS_DROP_FILTER },
 	};
 	struct stats st = { .f = f, .json = is_json_context() };
 
@@ -537,14 +641,31 @@ static int reframer_print_xstats(struct qdisc_util *qu, FILE *f,
 	print_bursts(&st);
 	print_group(&st, "releases", releases, ARRAY_SIZE(releases));
 	print_single(&st, "timers", TCA_REFRAMER_STATS_TIMERS);
+	print_group(&st, "holds", holds, ARRAY_SIZE(holds));
 	print_hold(&st);
 	print_group(&st, "flows", flows, ARRAY_SIZE(flows));
 	print_single(&st, "collisions", TCA_REFRAMER_STATS_COLLISIONS);
 	print_group(&st, "drops", drops, ARRAY_SIZE(drops));
 	print_memory(&st);
+	print_class(&st);
 	if (st.json)
 		close_json_object();
 	return 0;
+}
+
+/* Without this, tc would say that the qdisc is classless. */
+static int reframer_parse_copt(struct qdisc_util *qu, int argc, char **argv,
+			       struct nlmsghdr *n, const char *dev)
+{
+	(void)qu;
+	(void)argc;
+	(void)argv;
+	(void)n;
+	(void)dev;
+
+	fprintf(stderr,
+		"Classes of reframer come of themselves, with their packets.\n");
+	return -1;
 }
 
 struct qdisc_util reframer_qdisc_util = {
@@ -552,4 +673,5 @@ struct qdisc_util reframer_qdisc_util = {
 	.parse_qopt	= reframer_parse_opt,
 	.print_qopt	= reframer_print_opt,
 	.print_xstats	= reframer_print_xstats,
+	.parse_copt	= reframer_parse_copt,
 };

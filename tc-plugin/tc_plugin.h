@@ -61,6 +61,10 @@ void open_json_array(int type, const char *key);
 void close_json_array(int type, const char *text);
 int print_color_u64(int type, int color, const char *key, const char *fmt,
 		    uint64_t value);
+int print_color_bool(int type, int color, const char *key, const char *fmt,
+		     bool value);
+int print_color_string(int type, int color, const char *key, const char *fmt,
+		       const char *value);
 int print_color_float(int type, int color, const char *key, const char *fmt,
 		      double value);
 void print_nl(void);			/* heeds tc -oneline */
