@@ -34,7 +34,7 @@ test_idle() {
 }
 
 test_while_holding_and_after() {
-	reframer delay 100ms
+	reframer delay 100ms "$ALWAYS"
 	capture
 	hold
 	expect accounted '.q.qlen == 32 and .q.backlog == 3200' \
@@ -48,7 +48,7 @@ test_while_holding_and_after() {
 }
 
 test_over_the_limit() {
-	throttled delay 1ms limit 30
+	throttled delay 1ms limit 30 "$ALWAYS"
 	capture
 	send -F 10 -n 20 -o random
 	show
@@ -62,7 +62,7 @@ test_over_the_limit() {
 }
 
 test_smaller_limit_by_change() {
-	reframer delay 100ms
+	reframer delay 100ms "$ALWAYS"
 	capture
 	hold
 	qdisc change dev tx0 root reframer limit 10
@@ -75,7 +75,7 @@ test_smaller_limit_by_change() {
 }
 
 test_smaller_memory_limit_by_change() {
-	reframer delay 100ms
+	reframer delay 100ms "$ALWAYS"
 	capture
 	hold
 	qdisc change dev tx0 root reframer memory_limit 1
@@ -87,7 +87,7 @@ test_smaller_memory_limit_by_change() {
 }
 
 test_replaced_by_another_kind() {
-	reframer delay 100ms
+	reframer delay 100ms "$ALWAYS"
 	hold
 	qdisc replace dev tx0 root pfifo
 	gone
@@ -101,7 +101,7 @@ test_replaced_by_another_kind() {
 }
 
 test_replaced_by_itself() {
-	reframer delay 100ms
+	reframer delay 100ms "$ALWAYS"
 	capture
 	hold
 	qdisc replace dev tx0 root handle 1: reframer delay 1ms
@@ -112,7 +112,7 @@ test_replaced_by_itself() {
 }
 
 test_replaced_by_a_new_one() {
-	reframer delay 100ms
+	reframer delay 100ms "$ALWAYS"
 	hold
 	qdisc replace dev tx0 root handle 2: reframer delay 1ms
 	gone
@@ -120,7 +120,7 @@ test_replaced_by_a_new_one() {
 }
 
 test_deleted() {
-	reframer delay 100ms
+	reframer delay 100ms "$ALWAYS"
 	hold
 	qdisc del dev tx0 root
 	gone
@@ -131,7 +131,7 @@ test_deleted() {
 test_link_down_and_up() {
 	local sent
 
-	reframer delay 100ms
+	reframer delay 100ms "$ALWAYS"
 	ip_start -n "$TX"
 	hold
 	ip_run "link set dev tx0 down"
@@ -151,7 +151,7 @@ test_link_down_and_up() {
 }
 
 test_namespace_deleted() {
-	reframer delay 100ms
+	reframer delay 100ms "$ALWAYS"
 	ip_start
 	hold
 	kill "$TC_PID"
@@ -165,7 +165,7 @@ test_namespace_deleted() {
 }
 
 test_device_deleted() {
-	reframer delay 100ms
+	reframer delay 100ms "$ALWAYS"
 	ip_start -n "$TX"
 	hold
 	ip_run "link del dev tx0"
@@ -184,7 +184,7 @@ test_deleted_under_traffic() {
 	nsenter --net="/run/netns/$TX" "$FLOWGEN" -C 0 -i tx0 -F 16 -n 10 \
 		-o random -g 50000 -t 10000 >/dev/null &
 	for _ in 1 2 3 4 5; do
-		reframer delay 10ms
+		reframer delay 10ms "$ALWAYS"
 		wait_for "there is traffic" has_traffic
 		qdisc del dev tx0 root
 	done
@@ -193,7 +193,7 @@ test_deleted_under_traffic() {
 }
 
 test_module_removed() {
-	reframer delay 100ms
+	reframer delay 100ms "$ALWAYS"
 	hold
 	if rmmod sch_reframer 2>/dev/null; then
 		fail "the module could be removed while it was used"

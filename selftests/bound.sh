@@ -33,7 +33,7 @@ on_time() {
 # send_list OPTIONS LIST: through a new reframer, see flowgen -x
 send_list() {
 	# shellcheck disable=SC2086 # words
-	reframer $1
+	reframer $1 $ALWAYS
 	capture -L "$TMP/list"
 	send -x "$2" -W 200
 	wait_drained
@@ -99,7 +99,7 @@ test_slack_0() {
 # Nothing is held longer than the delay; the oldest for exactly the delay, and
 # with it goes all that is there.
 test_slack_as_the_delay() {
-	on_time send_list "delay 64us" "$(schedule 2)"
+	on_time send_list "delay 64us slack 64us" "$(schedule 2)"
 	# once in the order of leaving, once in that of sending
 	awk 'function check() {
 			if (oldest != 64000)
@@ -167,7 +167,7 @@ test_pressure_goes_at_once() {
 # change_held OLD LIST NEW: packets that are held obey the new values
 change_held() {
 	# shellcheck disable=SC2086 # words
-	reframer $1
+	reframer $1 $ALWAYS
 	capture
 	send -x "$2"
 	# shellcheck disable=SC2086 # words
@@ -188,7 +188,7 @@ test_change_to_a_shorter_delay() {
 }
 
 test_change_to_a_delay_that_is_over() {
-	reframer delay 100ms
+	reframer delay 100ms "$ALWAYS"
 	capture
 	send
 	pause 0.01

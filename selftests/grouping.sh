@@ -40,7 +40,7 @@ test_sixteen_flows_through_a_router() {
 	end "$TX" in0 10.0.3.2 10.0.3.1 02:00:00:00:00:03
 	in_tx ethtool -K in0 gro on
 	in_tx bash -c 'echo 1 >/proc/sys/net/ipv4/ip_forward'
-	reframer delay $ROUTER_WINDOW
+	reframer delay $ROUTER_WINDOW slack $ROUTER_WINDOW "$ALWAYS"
 
 	nsenter --net="/run/netns/$TX" "$FLOWCAP" -i in0 -r "$TMP/in" \
 		>"$TMP/cap_in" &
@@ -86,7 +86,7 @@ test_random_order() {
 	local seed
 
 	for seed in 1 2; do
-		reframer delay $WINDOW
+		reframer delay $WINDOW slack $WINDOW "$ALWAYS"
 		grouped -F 16 -n 12 -o random -s $seed
 		expect '.cap.locality >= 8 * .gen.packets / .gen.runs' \
 			'.r.flows.peak == 16'
@@ -95,19 +95,19 @@ test_random_order() {
 }
 
 test_trains() {
-	reframer delay $WINDOW
+	reframer delay $WINDOW slack $WINDOW "$ALWAYS"
 	grouped -F 8 -n 24 -T 3 -o random
 	expect '.cap.runs == 8'
 }
 
 test_one_flow_is_one_run() {
-	reframer delay $WINDOW
+	reframer delay $WINDOW slack $WINDOW "$ALWAYS"
 	grouped -n 50
 	expect '.cap.runs == 1 and .r.bursts.count == 1'
 }
 
 test_full_by_packets() {
-	reframer delay 100ms burst 8
+	reframer delay 100ms burst 8 "$ALWAYS"
 	grouped -F 4 -n 16
 	expect '.cap.runs == 8 and .cap.locality == 8' '.r.releases.full == 8' \
 		'.r.bursts.count == 8 and .r.bursts.hist[3] == 8' \
@@ -115,14 +115,14 @@ test_full_by_packets() {
 }
 
 test_full_by_bytes() {
-	reframer delay 100ms burst_bytes 4000
+	reframer delay 100ms burst_bytes 4000 "$ALWAYS"
 	grouped -F 4 -n 8 -l 1000
 	expect '.cap.runs == 8 and .cap.locality == 4' '.r.releases.full == 8'
 }
 
 # 70 packets are the last eighth of the limit, where nothing is held any more.
 test_pressure_releases_all() {
-	reframer delay 100ms limit 80
+	reframer delay 100ms limit 80 "$ALWAYS"
 	grouped -F 14 -n 5
 	expect '.r.releases.pressure == 14 and .r.releases.deadline == 0' \
 		'.cap.runs == 14 and drops == 0'

@@ -35,6 +35,12 @@ WHOLE='.cap.other.max_len > 10000 and .q.packets > 4 * .r.packets_out and
 	.q.bytes / .r.packets_out > 5000'
 
 test_root() {
+	reframer slack 64us "$ALWAYS"
+	transfer
+	expect "$WHOLE"
+}
+
+test_defaults() {
 	reframer
 	transfer
 	expect "$WHOLE"
@@ -47,14 +53,14 @@ test_no_delay() {
 }
 
 test_small_burst_bytes() {
-	reframer burst_bytes 256
+	reframer slack 64us burst_bytes 256 "$ALWAYS"
 	transfer
 	expect "$WHOLE" '.r.releases.full > 0'
 }
 
 test_tbf() {
 	qdisc add dev tx0 root handle 1: tbf rate 1gbit burst 200kb limit 1mb
-	qdisc add dev tx0 parent 1:1 handle 10: reframer
+	qdisc add dev tx0 parent 1:1 handle 10: reframer slack 64us "$ALWAYS"
 	transfer
 	expect "$WHOLE"
 }
@@ -62,7 +68,7 @@ test_tbf() {
 # tbf cuts what is larger than its burst.
 test_tbf_that_segments() {
 	qdisc add dev tx0 root handle 1: tbf rate 1gbit burst 4000b limit 1mb
-	qdisc add dev tx0 parent 1:1 handle 10: reframer
+	qdisc add dev tx0 parent 1:1 handle 10: reframer slack 64us "$ALWAYS"
 	transfer $((1 << 20))
 }
 
@@ -71,7 +77,7 @@ test_qfq() {
 	ip -n "$TX" link set dev tx0 gso_max_size 32768
 	tell "qdisc add dev tx0 root handle 1: qfq
 		class add dev tx0 parent 1: classid 1:1 qfq weight 1 maxpkt 40000
-		qdisc add dev tx0 parent 1:1 handle 10: reframer
+		qdisc add dev tx0 parent 1:1 handle 10: reframer slack 64us $ALWAYS
 		filter add dev tx0 parent 1: matchall classid 1:1"
 	transfer
 	expect "$WHOLE"

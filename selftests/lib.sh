@@ -152,6 +152,12 @@ qdisc() { tell "qdisc $*"; }
 
 class() { tell "class $*"; }
 
+# Options for tests of the hold itself: every flow is held, and only burst, limits
+# and the clock release it.  Where all that is held shall go at once, the slack is
+# the delay.
+# shellcheck disable=SC2034 # used by the tests
+ALWAYS="noadaptive nopush"
+
 # reframer OPTIONS...: a new one at the root of tx0
 reframer() { qdisc add dev tx0 root handle 1: reframer "$@"; }
 
@@ -236,7 +242,8 @@ holding() {
 JQ_DEFS='
 def drops: [.r.drops[]] | add;
 def released: [.r.releases[]] | add;
-def accounted: .r.packets_in == .r.packets_out + drops + .q.qlen and
+def accounted: .r.packets_in + .r.drops.filter ==
+		.r.packets_out + drops + .q.qlen and
 	drops == .q.drops;
 def empty_now: .q.qlen == 0 and .q.backlog == 0 and .r.memory_bytes == 0 and
 	.r.flows.held == 0 and .r.flows.ready == 0;

@@ -9,7 +9,7 @@
 # flood OPTIONS...: eight flows send 4 packets, and 4 more while another sends 600,
 # through a qdisc that cannot get rid of them so fast.  The eight are the oldest.
 flood() {
-	throttled delay 1ms "$@"
+	throttled delay 1ms slack 1ms "$ALWAYS" "$@"
 	capture -c
 	send -f 1 -F 8 -n 4
 	send -F 9 -n 4 -S 4 -w 0:600 -o random
@@ -38,7 +38,7 @@ test_a_flood_over_the_memory_limit() {
 }
 
 test_two_floods_share_the_loss() {
-	throttled delay 1ms limit 80
+	throttled delay 1ms slack 1ms limit 80 "$ALWAYS"
 	capture -c
 	send -F 6 -n 4 -w 0:300 -w 1:300 -o random
 	wait_drained
@@ -49,7 +49,7 @@ test_two_floods_share_the_loss() {
 
 # The oldest are lost, so that what arrives is news.
 test_the_head_is_dropped() {
-	throttled delay 100ms limit 20
+	throttled delay 100ms slack 100ms limit 20 "$ALWAYS"
 	capture -L "$TMP/list"
 	send -n 100
 	wait_drained
@@ -68,7 +68,7 @@ test_tiny_limits() {
 	for limits in "limit 1" "limit 2" "limit 7" "memory_limit 1" \
 		      "memory_limit 2000" "limit 1 memory_limit 1 flows 8 burst 1" \
 		      "limit 4294967295 memory_limit 2gb flows 65536"; do
-		throttled delay 1ms "$limits"
+		throttled delay 1ms slack 1ms "$limits" "$ALWAYS"
 		capture
 		send -F 4 -n 20 -o random
 		wait_drained
@@ -80,7 +80,7 @@ test_tiny_limits() {
 }
 
 test_limits_are_seldom_reached() {
-	reframer delay 1ms
+	reframer delay 1ms slack 1ms "$ALWAYS"
 	capture
 	send -F 100 -n 10
 	wait_drained

@@ -5,21 +5,33 @@
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$0")/lib.sh"
 
-DEFAULTS='{"delay":64000,"slack":64000,"burst":64,"burst_bytes":65536,
-	"limit":10240,"memory_limit":33554432,"flows":1024}'
+DEFAULTS='{"delay":64000,"slack":16000,"burst":64,"burst_bytes":65536,
+	"limit":10240,"memory_limit":33554432,"flows":1024,
+	"key":"flow","adaptive":true,"push":true}'
 
 # What is given to tc, and how that differs from the defaults
 GOOD=(
-	'delay 1ms|"delay":1000000,"slack":1000000'
+	'delay 1ms|"delay":1000000,"slack":250000'
 	'slack 10us|"slack":10000'
 	'burst 7|"burst":7'
 	'burst_bytes 3000|"burst_bytes":3000'
 	'limit 100|"limit":100'
 	'memory_limit 1mb|"memory_limit":1048576'
 	'flows 100|"flows":128'
+	'key src|"key":"src"'
+	'key dst|"key":"dst"'
+	'key hosts|"key":"hosts"'
+	'key proto-dst|"key":"proto-dst"'
+	'key mark|"key":"mark"'
+	'key flow|"key":"flow"'
+	'noadaptive|"adaptive":false'
+	'adaptive|"adaptive":true'
+	'nopush|"push":false'
+	'push|"push":true'
 	# smallest and largest values
 	'delay 0|"delay":0,"slack":0'
-	'delay 100ms|"delay":100000000,"slack":100000000'
+	'delay 100ms|"delay":100000000,"slack":25000000'
+	'delay 7ns|"delay":7,"slack":1'
 	'slack 0|"slack":0'
 	'slack 64us|"slack":64000'
 	'burst 1|"burst":1'
@@ -33,7 +45,7 @@ GOOD=(
 	'flows 8|"flows":8'
 	'flows 65536|"flows":65536'
 	# together
-	'delay 1us slack 1ns burst 2 burst_bytes 257 limit 3 memory_limit 4097 flows 9|"delay":1000,"slack":1,"burst":2,"burst_bytes":257,"limit":3,"memory_limit":4097,"flows":16'
+	'delay 1us slack 1ns burst 2 burst_bytes 257 limit 3 memory_limit 4097 flows 9 key hosts noadaptive nopush|"delay":1000,"slack":1,"burst":2,"burst_bytes":257,"limit":3,"memory_limit":4097,"flows":16,"key":"hosts","adaptive":false,"push":false'
 )
 
 # What is given to tc, and what the kernel answers
@@ -119,8 +131,24 @@ test_slack_follows_the_delay_until_given() {
 		qdisc show dev tx0
 	END
 	same "$(jq -c 'map([.delay, .slack])' <<<"$OUT")" \
-		'[[10000,10000],[50000,50000],[50000,20000],[30000,20000],[30000,20000]]'
+		'[[10000,2500],[50000,12500],[50000,20000],[30000,20000],[30000,20000]]'
 	[[ $ERR == *"slack 20000 ns not in 0..10000 ns"* ]] || fail "message: $ERR"
+}
+
+test_switches_back_and_forth() {
+	batch <<-END
+		qdisc add dev tx0 root reframer noadaptive nopush key mark
+		qdisc show dev tx0
+		qdisc change dev tx0 root reframer adaptive
+		qdisc show dev tx0
+		qdisc change dev tx0 root reframer push noadaptive key flow
+		qdisc show dev tx0
+		qdisc change dev tx0 root reframer adaptive nopush
+		qdisc show dev tx0
+	END
+	[ -z "$ERR" ] || fail "$ERR"
+	same "$(jq -c 'map([.key, .adaptive, .push])' <<<"$OUT")" \
+		'[["mark",false,false],["mark",true,false],["flow",false,true],["flow",true,false]]'
 }
 
 # refused COMMAND: every value of BAD, with its message, and nothing changes
@@ -156,6 +184,50 @@ test_bad_values_by_change() {
 		'[range($n) | $d]')"
 }
 
+# change_by_number ATTRIBUTE VALUE: what tc has words for; prints the answer
+change_by_number() {
+	in_tx python3 - "$1" "$2" <<-'END'
+		import socket, struct, sys
+
+		def attr(kind, data):
+		    return struct.pack("HH", 4 + len(data), kind) + data + bytes(-len(data) % 4)
+
+		NETLINK_EXT_ACK, RTM_NEWQDISC, REQUEST_ACK = 11, 36, 5
+		TCA_KIND, TCA_OPTIONS_NESTED = 1, 0x8002
+		option = attr(int(sys.argv[1]), struct.pack("I", int(sys.argv[2])))
+		body = struct.pack("BxxxiIII", 0, socket.if_nametoindex("tx0"), 0, 0xffffffff, 0)
+		body += attr(TCA_KIND, b"reframer\0") + attr(TCA_OPTIONS_NESTED, option)
+		s = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW)
+		s.setsockopt(270, NETLINK_EXT_ACK, 1)
+		s.send(struct.pack("IHHII", 16 + len(body), RTM_NEWQDISC, REQUEST_ACK, 1, 0) + body)
+		answer = s.recv(4096)
+		error = struct.unpack_from("i", answer, 16)[0]
+		print(error, answer.partition(b"reframer: ")[2].partition(b"\0")[0].decode())
+	END
+}
+
+test_words_have_ranges_too() {
+	local i answer before
+
+	command -v python3 >/dev/null || skip "python3 is missing"
+	reframer
+	show
+	before=$QS
+	for i in '8 6|key 6 not in 0..5' '9 2|adaptive 2 not in 0..1' \
+		 '10 2|push 2 not in 0..1' '8 4294967295|key 4294967295 not in 0..5'; do
+		# shellcheck disable=SC2086 # words
+		answer=$(change_by_number ${i%%|*})
+		[[ $answer == "-34 ${i#*|}"* ]] || fail "${i%%|*}: $answer"
+	done
+	show
+	[ "$QS" = "$before" ] || fail "changed: $before to $QS"
+	# the same way, a good one
+	answer=$(change_by_number 8 5)
+	[[ $answer == 0* ]] || fail "answer: $answer"
+	show
+	expect '.q.options.key == "mark"'
+}
+
 test_flows_are_fixed_at_creation() {
 	batch <<-END
 		qdisc add dev tx0 root reframer flows 100
@@ -176,7 +248,9 @@ test_nonsense_is_refused() {
 	show
 	before=$QS
 	for bad in "delay x" "delay -1us" "delay 5s" "burst 1.5" "limit 4294967296" \
-		   "flows" "delay 1us delay 2us" "unknown 1"; do
+		   "flows" "delay 1us delay 2us" "unknown 1" "key" "key any" \
+		   "key 1" "key src key dst" "adaptive 1" "adaptive noadaptive" \
+		   "push nopush" "nopush nopush"; do
 		# shellcheck disable=SC2086 # words
 		if "$TC" -n "$TX" qdisc change dev tx0 root reframer $bad \
 			2>"$TMP/err"; then
@@ -193,6 +267,7 @@ test_show_can_be_given_back() {
 	local config text before
 
 	for config in "" "delay 12345ns slack 678ns burst_bytes 1025 memory_limit 4097" \
+		      "key proto-dst noadaptive" "nopush slack 64us" \
 		      "delay 1500us burst 65535 burst_bytes 16mb limit 4294967295 memory_limit 2gb flows 8"; do
 		reframer "$config"
 		show
@@ -209,19 +284,23 @@ test_show_can_be_given_back() {
 }
 
 test_statistics_are_numbers() {
-	reframer delay 100ms
+	reframer delay 100ms "$ALWAYS"
 	send -F 4 -n 4
 	wait_drained
 	expect '.r | .packets_in, .packets_out, .runs_in, .runs_out, .locality_in,
 			.locality_out, .bursts.count, .bursts.mean_packets,
 			.bursts.hist[], .releases.deadline, .releases.full,
-			.releases.pressure, .timers, .hold.sum_ns,
+			.releases.pressure, .releases.push,
+			.releases.express, .releases.predicted,
+			.holds.paid, .holds.vain, .timers, .hold.sum_ns,
 			.hold.mean_ns, .hold.max_ns, .hold.late_max_ns,
 			.hold.hist[], .flows.held, .flows.ready, .flows.peak,
 			.collisions, .drops.limit, .drops.memory,
-			.drops.change, .drops.reset, .memory_bytes,
+			.drops.change, .drops.reset, .drops.filter,
+			.memory_bytes,
 			.table_bytes | type == "number"' \
 		'.r.table_bytes >= 1024 * 64' '.r.flows.peak == 4' \
+		'.r.holds.paid == 4 and .r.holds.vain == 0' \
 		'.q | .packets, .bytes, .drops | type == "number"'
 	# and as text
 	local text

@@ -8,10 +8,13 @@
 # The receiver's ring may overflow; here is what the qdisc does.
 CAPTURE_AT="$TX tx0"
 
+# In the IP packets of flowgen, the number in the flow
+SEQ_AT=36
+
 test_random_order() {
 	local seed
 
-	reframer delay 1ms
+	reframer delay 1ms slack 1ms "$ALWAYS"
 	for seed in 1 2; do
 		capture
 		send -F 64 -n 20 -o random -s $seed
@@ -21,9 +24,32 @@ test_random_order() {
 	done
 }
 
+# The defaults: a flow is held at times and at times not, and a packet that must
+# not wait (every eighth) takes its flow along.
+test_defaults() {
+	local gap seq=0
+
+	if virtual_time; then
+		reframer
+	else
+		reframer delay 10ms
+	fi
+	tell "filter add dev tx0 parent 1: protocol ip u32 match u32 0 7 at $SEQ_AT action skbedit priority 7"
+	capture
+	for gap in 100 5000 50000 1000000; do
+		send -F 8 -n 20 -o random -g $gap -S $seq
+		seq=$((seq + 20))
+	done
+	wait_drained
+	arrived
+	expect in_order '.cap.missing == 0 and .cap.packets == 640' accounted \
+		empty_now '.r.releases | .express > 0 and .predicted > 0 and
+			.deadline > 0' '.r.holds.paid > 0'
+}
+
 # Packets join flows that are being sent; flows become full.
 test_small_bursts() {
-	reframer delay 10us burst 3
+	reframer delay 10us slack 10us burst 3 "$ALWAYS"
 	capture
 	send -F 20 -n 50 -o random -T 2
 	wait_drained
@@ -32,7 +58,7 @@ test_small_bursts() {
 }
 
 test_more_flows_than_slots() {
-	reframer delay 20ms flows 8
+	reframer delay 20ms slack 20ms flows 8 "$ALWAYS"
 	capture
 	send -F 1000 -n 4 -o random
 	wait_drained
@@ -42,7 +68,7 @@ test_more_flows_than_slots() {
 }
 
 test_more_flows_than_slots_and_small_bursts() {
-	reframer delay 10us flows 8 burst 2
+	reframer delay 10us slack 10us flows 8 burst 2 "$ALWAYS"
 	capture
 	send -F 100 -n 20 -o random
 	wait_drained
@@ -52,7 +78,7 @@ test_more_flows_than_slots_and_small_bursts() {
 
 # slow OPTIONS...: limits that are reached
 slow() {
-	throttled "$@"
+	throttled delay 1ms slack 1ms "$ALWAYS" "$@"
 	capture
 	send -F 16 -n 40 -o random
 	wait_drained
@@ -61,39 +87,33 @@ slow() {
 }
 
 test_over_limit() {
-	slow delay 1ms limit 100
+	slow limit 100
 	expect '.r.drops.limit > 400'
 }
 
 test_over_memory_limit() {
-	slow delay 1ms memory_limit 100kb
+	slow memory_limit 100kb
 	expect '.r.drops.memory > 400'
 }
 
 test_over_limit_with_collisions() {
-	slow delay 1ms flows 8 limit 100
+	slow flows 8 limit 100
 	expect '.r.drops.limit > 400' '.r.collisions > 0'
 }
 
-# Virtual time runs only while the sender sleeps.
-test_change_under_traffic() {
-	local ms=2000 pid n=0 config configs=(
-		"delay 0 slack 0 burst 1"
-		"delay 5ms slack 0 burst 64 limit 20"
-		"delay 5ms slack 1ms burst 3 limit 10240 memory_limit 10kb"
-		"delay 100us slack 100us memory_limit 32mb"
-	)
+# under_change CONFIG...: one after the other, over and over, under traffic.  Virtual
+# time runs only while the sender sleeps.
+under_change() {
+	local ms=2000 pid n=0 config
 
 	! virtual_time || ms=30
-	reframer
 	capture
 	nsenter --net="/run/netns/$TX" "$FLOWGEN" -C 0 -i tx0 -F 32 -n 10 \
 		-o random -g 20000 -t $ms >"$TMP/gen" &
 	pid=$!
 	while kill -0 $pid 2>/dev/null; do
-		for config in "${configs[@]}"; do
-			# shellcheck disable=SC2086 # words
-			qdisc change dev tx0 root reframer $config
+		for config; do
+			qdisc change dev tx0 root reframer "$config"
 			n=$((n + 1))
 			pause 0.002
 		done
@@ -105,6 +125,42 @@ test_change_under_traffic() {
 	expect in_order accounted empty_now \
 		'.cap.packets + drops == .gen.packets'
 	[ $n -ge 8 ] || fail "only $n changes"
+}
+
+test_change_under_traffic() {
+	reframer "$ALWAYS"
+	under_change "delay 0 slack 0 burst 1" \
+		"delay 5ms slack 0 burst 64 limit 20" \
+		"delay 5ms slack 1ms burst 3 limit 10240 memory_limit 10kb" \
+		"delay 100us slack 100us memory_limit 32mb"
+}
+
+# By any key, the packets with the same addresses and ports are of one flow.
+test_key_change_under_traffic() {
+	reframer delay 1ms
+	under_change "key src noadaptive" "key mark" "key dst adaptive" \
+		"key hosts delay 0" "key proto-dst delay 1ms" "key flow"
+	expect '.cap.missing == 0 and drops == 0'
+}
+
+# Packets queued by an older key wait in front of all the others.
+test_key_change_with_a_backlog() {
+	local key seq=0
+
+	throttled delay 1ms flows 8 burst 3
+	capture
+	for key in src mark hosts dst flow; do
+		send -F 20 -n 6 -S $seq -o random
+		qdisc change dev tx0 parent 1:1 reframer key $key
+		seq=$((seq + 6))
+	done
+	send -F 20 -n 6 -S $seq -o random
+	show
+	expect '.r.flows.held + .r.flows.ready >= 2'
+	wait_drained
+	arrived
+	expect in_order '.cap.missing == 0 and .cap.packets == 720' accounted \
+		empty_now
 }
 
 run_tests "$@"

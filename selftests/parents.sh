@@ -46,7 +46,7 @@ hold() { holding 16 -p "$1" -F 8 -n 2; }
 
 # life SETUP [CLASSES_CAN_GO]: what a leaf goes through
 life() {
-	parent "$1" "delay $WINDOW"
+	parent "$1" "delay $WINDOW $ALWAYS"
 	pass 1:1 1:2
 	# it did its job
 	expect 'all(.qs[] | select(.kind == "reframer");
@@ -63,7 +63,7 @@ life() {
 	show
 	expect "$ROOT_EMPTY"
 	pass 1:1
-	qdisc add dev tx0 parent 1:2 handle 20: reframer delay $WINDOW
+	qdisc add dev tx0 parent 1:2 handle 20: reframer delay $WINDOW "$ALWAYS"
 	pass 1:2 1:1
 
 	# the class goes with it
@@ -127,7 +127,7 @@ test_emptied_by_drops() {
 		setup="qdisc add dev tx0 root handle 1: ${kind%% *}
 			class add dev tx0 parent 1: classid 1:1 $kind
 			class add dev tx0 parent 1: classid 1:2 $kind"
-		parent "$setup" "delay 100ms"
+		parent "$setup" "delay 100ms $ALWAYS"
 		hold 1:1
 		qdisc change dev tx0 parent 1:1 reframer memory_limit 1
 		show
@@ -142,21 +142,21 @@ test_emptied_by_drops() {
 
 test_tbf() {
 	tell "qdisc add dev tx0 root handle 1: tbf rate 100mbit burst 100kb limit 1mb
-		qdisc add dev tx0 parent 1:1 handle 10: reframer delay $WINDOW"
+		qdisc add dev tx0 parent 1:1 handle 10: reframer delay $WINDOW $ALWAYS"
 	pass 1:1
 	qdisc change dev tx0 parent 1:1 reframer delay 100ms
 	hold 1:1
 	qdisc del dev tx0 parent 1:1
 	show
 	expect "$ROOT_EMPTY"
-	qdisc add dev tx0 parent 1:1 handle 10: reframer delay $WINDOW
+	qdisc add dev tx0 parent 1:1 handle 10: reframer delay $WINDOW "$ALWAYS"
 	pass 1:1
 }
 
 # A packet that the parent has peeked is in the qdisc's qlen, not in its lists.
 test_change_beside_a_peeked_packet() {
 	tell "qdisc add dev tx0 root handle 1: tbf rate 8bit burst 1600b limit 1mb
-		qdisc add dev tx0 parent 1:1 handle 10: reframer delay 1ms"
+		qdisc add dev tx0 parent 1:1 handle 10: reframer delay 1ms $ALWAYS"
 	send -n 2 -l 1000
 	pause 0.05
 	show
@@ -182,7 +182,7 @@ test_mq() {
 	pair
 	qdisc add dev tx0 root handle 1: mq
 	for i in 1 2 3 4; do
-		qdisc replace dev tx0 parent 1:$i handle ${i}0: reframer delay $WINDOW
+		qdisc replace dev tx0 parent 1:$i handle ${i}0: reframer delay $WINDOW "$ALWAYS"
 	done
 	capture
 	send -F 32 -n 8 -o random
