@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* What flowgen writes into every packet and flowcap reads. */
+/* What flowgen writes into every packet and flowcap finds, whatever headers the
+ * packet has.
+ */
 #ifndef FLOW_H
 #define FLOW_H
 
@@ -7,6 +9,7 @@
 #include <stdint.h>
 
 #define FLOW_MAGIC	0x5265466d	/* "ReFm" */
+#define FLOW_SEARCH	512		/* bytes; all headers end before */
 
 struct flow_payload {
 	uint32_t magic;

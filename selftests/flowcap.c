@@ -11,8 +11,6 @@
 #include <linux/if_packet.h>
 #include <net/ethernet.h>
 #include <net/if.h>
-#include <netinet/ip.h>
-#include <netinet/udp.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdint.h>
@@ -96,6 +94,22 @@ static int mark_seen(struct flow *f, uint32_t seq)
 	return 0;
 }
 
+/* Whatever headers it is behind */
+static int find_load(const uint8_t *frame, ssize_t len,
+		     struct flow_payload *load)
+{
+	uint32_t magic = htonl(FLOW_MAGIC);
+	const uint8_t *at;
+
+	if (len > FLOW_SEARCH)
+		len = FLOW_SEARCH;
+	at = memmem(frame, len, &magic, sizeof(magic));
+	if (!at || frame + len - at < (ssize_t)sizeof(*load))
+		return 0;
+	memcpy(load, at, sizeof(*load));
+	return 1;
+}
+
 int main(int argc, char **argv)
 {
 	unsigned long long packets = 0, runs = 0, reordered = 0, dups = 0;
@@ -174,14 +188,10 @@ int main(int argc, char **argv)
 	}
 
 	while (!want || packets < want) {
-		struct {
-			struct ether_header eth;
-			struct iphdr ip;
-			struct udphdr udp;
-			struct flow_payload load;
-		} __attribute__((packed)) f;
+		uint8_t frame[FLOW_SEARCH];
+		struct flow_payload load;
 		char control[256];
-		struct iovec iov = { &f, sizeof(f) };
+		struct iovec iov = { frame, sizeof(frame) };
 		struct msghdr msg = {
 			.msg_iov = &iov, .msg_iovlen = 1,
 			.msg_control = control,
@@ -210,10 +220,7 @@ int main(int argc, char **argv)
 				break;
 			continue;
 		}
-		if (len < (ssize_t)sizeof(f) ||
-		    f.eth.ether_type != htons(ETH_P_IP) ||
-		    f.ip.protocol != IPPROTO_UDP ||
-		    f.load.magic != htonl(FLOW_MAGIC)) {
+		if (!find_load(frame, len, &load)) {
 			other++;
 			other_bytes += len;
 			if (len > other_max)
@@ -225,9 +232,9 @@ int main(int argc, char **argv)
 			    c->cmsg_type == SCM_TIMESTAMPNS)
 				memcpy(&ts, CMSG_DATA(c), sizeof(ts));
 		at = ts.tv_sec * NSEC + ts.tv_nsec;
-		id = ntohl(f.load.flow);
-		seq = ntohl(f.load.seq);
-		hold = at - f.load.sent_ns;
+		id = ntohl(load.flow);
+		seq = ntohl(load.seq);
+		hold = at - load.sent_ns;
 		if (hold < hold_min)
 			hold_min = hold;
 		if (hold > hold_max)
@@ -248,7 +255,7 @@ int main(int argc, char **argv)
 			reordered++;
 		if (list)
 			fprintf(list, "%u %u %lld %lld %zd\n", id, seq,
-				(long long)f.load.sent_ns, at, len);
+				(long long)load.sent_ns, at, len);
 	}
 
 	if (list && fclose(list))

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Send interleaved flows of UDP packets from a packet socket.
+ * Send interleaved flows of packets, of UDP or of other kinds, from a packet
+ * socket.
  *
  * The frames pass the device's qdisc like any others.  The payload says which
  * flow a packet belongs to, its number in the flow and when it was sent, so
@@ -8,12 +9,11 @@
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
+#include <ctype.h>
 #include <errno.h>
 #include <linux/if_packet.h>
 #include <net/ethernet.h>
 #include <net/if.h>
-#include <netinet/ip.h>
-#include <netinet/udp.h>
 #include <sched.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -29,19 +29,69 @@
 #define NSEC	1000000000LL
 #define TICK	10000000LL	/* HZ=100 */
 
-struct frame {
-	struct ether_header eth;
-	struct iphdr ip;
-	struct udphdr udp;
-	struct flow_payload load;
-	uint8_t pad[65536];
-} __attribute__((packed));
+#define ETHER	14
+#define ROOM	256		/* for the headers of a frame */
+#define GRAIN	4096		/* ns, of the times of a list */
 
-#define HEADERS	(offsetof(struct frame, pad))
+/* Headers that a kind of frame is made of */
+static const struct layer {
+	const char *name;
+	uint16_t type;		/* the EtherType or IP protocol that it has */
+	uint8_t len;
+	uint8_t next;		/* here it says what follows, if anything can */
+	uint8_t addr;		/* the flow decides the address */
+	uint8_t port;		/* + 1: and the port */
+	uint8_t load;		/* room for the payload: in options */
+	uint8_t bytes[48];
+} layers[] = {
+	{ "vlan", 0x8100, 4, 2, .bytes = { 0, 5 } },
+	{ "qinq", 0x88a8, 4, 2, .bytes = { 0, 6 } },
+	{ "arp", 0x0806, 28, 0, 14, .bytes = { 0, 1, 8, 0, 6, 4, 0, 1 } },
+	{ "ip4", 0x0800, 20, 9, 12, .bytes = { 0x45, [6] = 0x40, 0, 64 } },
+	{ "ip4opt", 0x0800, 44, 9, 12, 0, 22,
+	  { 0x4b, [6] = 0x40, 0, 64, [20] = 30, 22, [42] = 1, 1 } },
+	{ "ip4first", 0x0800, 20, 9, 12, .bytes = { 0x45, [6] = 0x20, 0, 64 } },
+	{ "ip4later", 0x0800, 20, 9, 12, .bytes = { 0x45, [6] = 0, 185, 64 } },
+	{ "ip4far", 0x0800, 20, 9, 12, .bytes = { 0x45, [6] = 1, 0, 64 } },
+	{ "ip6", 0x86dd, 40, 6, 20,
+	  .bytes = { 0x60, [7] = 64, 0xfd, [24] = 0xfd, [39] = 2 } },
+	{ "hop", 0, 32, 0, 0, 0, 4, { 0, 3, 1, 28 } },
+	{ "dst", 60, 32, 0, 0, 0, 4, { 0, 3, 1, 28 } },
+	{ "route", 43, 8, .bytes = { 0 } },
+	{ "ah", 51, 24, .bytes = { 0, 4 } },
+	{ "atomic", 44, 8, .bytes = { 0 } },
+	{ "first", 44, 8, .bytes = { 0, 0, 0, 1 } },
+	{ "later", 44, 8, .bytes = { 0, 0, 5, 0xc8 } },
+	{ "near", 44, 8, .bytes = { 0, 0, 0, 8 } },
+	{ "tcp", 6, 20, 0, 0, 1, .bytes = { 0, 0, 0, 9, [12] = 0x50 } },
+	{ "udp", 17, 8, 0, 0, 1, .bytes = { 0, 0, 0, 9 } },
+	{ "udpff", 17, 16, 0, 0, 1,
+	  .bytes = { 0, 0, 0, 9, [8] = 255, 255, 255, 255, 255, 255, 255, 255 } },
+	{ "echo6", 58, 8, .bytes = { 128 } },
+	{ "rs", 58, 8, .bytes = { 133 } },
+	{ "ns", 58, 24, .bytes = { 135 } },
+	{ "redirect", 58, 40, .bytes = { 137 } },
+	{ "mld", 58, 8, .bytes = { 132 } },
+	{ "mld2", 58, 8, .bytes = { 143 } },
+};
+
+/* A frame, but for what differs from packet to packet; 0: no such offset */
+struct kind {
+	const char *name;
+	struct kind *next;
+	uint8_t bytes[ROOM];
+	size_t len;
+	size_t ip4, addr, port, flags, load;
+};
 
 struct step {
 	uint32_t flow;
+	uint8_t flags;		/* of TCP */
+	uint8_t prio;
+	const char *name;	/* of the kind, or NULL */
+	struct kind *kind;
 	int64_t at;		/* ns after the start, or -1: now */
+	size_t nr;
 };
 
 static const char usage[] =
@@ -51,18 +101,30 @@ static const char usage[] =
 "  -w ID:N     flow ID has N packets instead; may be repeated\n"
 "  -T TRAIN    packets of a flow that are sent in a row (1)\n"
 "  -o rr|random  order of the trains (rr); -s SEED for random (1)\n"
-"  -x LIST     instead of these: FLOW@NS,FLOW@NS,... each at its time\n"
+"  -x LIST     instead of these: ITEM,ITEM,... each at its time, where an item is\n"
+"                FLOW@NS[+GAP*N]...[:FLAGS][/KIND]\n"
+"              +GAP*N: N times all before it, every GAP ns.  FLAGS: of TCP, any\n"
+"              of FSRPAUEC (A), and skb->priority, one digit\n"
+"  -k KIND     kind of the packets (ip4.udp): headers, joined by dots, of\n"
+"                vlan qinq arp ip4 ip4opt ip4first ip4later ip4far\n"
+"                ip6 hop dst route ah atomic first later near\n"
+"                tcp udp udpff echo6 rs ns redirect mld mld2\n"
+"              ip4opt, hop and dst have room for the payload in their options,\n"
+"              so that what follows may be cut off by -l\n"
+"  -c NS       a closed loop: each packet so long after the last one has left\n"
+"              the device\n"
 "  -f ID       number of the first flow (0)\n"
 "  -S SEQ      number of the first packet of each flow (0)\n"
 "  -t MS       repeat for this long\n"
 "  -g NS       gap between packets (0)\n"
 "  -l BYTES    length of a frame (100)\n"
 "  -m MAC      destination (02:00:00:00:00:02), -d IP (10.0.2.2)\n"
-"  -p CLASSID  skb->priority, as in 1:2, which selects a class\n"
+"  -p PRIO     skb->priority: a number, or a class as in 1:2\n"
 "  -C CPU      run on this CPU, when nobody else wants to\n"
 "  -W MS       linger before the end\n"
 "Prints one JSON object: packets, runs, refused (by the qdisc), bytes, span_ns.\n";
 
+static struct kind *kinds;
 static struct step *steps;
 static size_t nsteps, room;
 
@@ -96,7 +158,7 @@ static uint64_t prng(uint64_t *state)
 	return *state;
 }
 
-static void add_step(uint32_t flow, int64_t at)
+static struct step *add_step(uint32_t flow, int64_t at)
 {
 	if (nsteps == room) {
 		room = room ? 2 * room : 1024;
@@ -104,23 +166,83 @@ static void add_step(uint32_t flow, int64_t at)
 		if (!steps)
 			die("realloc");
 	}
-	steps[nsteps].flow = flow;
-	steps[nsteps++].at = at;
+	steps[nsteps] = (struct step) {
+		.flow = flow, .flags = 0x10, .at = at, .nr = nsteps,
+	};
+	return &steps[nsteps++];
+}
+
+static void refuse(const char *what)
+{
+	fprintf(stderr, "flowgen: wrong %s\n%s", what, usage);
+	exit(1);
+}
+
+static void parse_item(char *item)
+{
+	static const char letters[] = "FSRPAUEC";
+	size_t from = nsteps, to, i;
+	struct step *step;
+	const char *letter;
+	int64_t gap, n, k;
+	char *end;
+
+	step = add_step(strtoul(item, &end, 0), 0);
+	if (*end != '@')
+		refuse(item);
+	step->at = strtoll(end + 1, &end, 0);
+	letter = end + strcspn(end, ":/");
+	if (*letter == ':') {
+		step->flags = 0;
+		while (*++letter && *letter != '/')
+			if (isdigit(*letter))
+				step->prio = *letter - '0';
+			else if (strchr(letters, *letter))
+				step->flags |=
+					1 << (strchr(letters, *letter) - letters);
+			else
+				refuse(item);
+		if (!step->flags)
+			step->flags = 0x10;
+	}
+	if (*letter)
+		step->name = letter + 1;
+	while (*end == '+') {
+		gap = strtoll(end + 1, &end, 0);
+		if (*end != '*')
+			refuse(item);
+		n = strtoll(end + 1, &end, 0);
+		to = nsteps;
+		for (k = 1; k < n; k++)
+			for (i = from; i < to; i++) {
+				struct step copy = steps[i];
+
+				step = add_step(0, 0);
+				copy.at += k * gap;
+				copy.nr = step->nr;
+				*step = copy;
+			}
+	}
+	if (*end && *end != ':' && *end != '/')
+		refuse(item);
+}
+
+static int by_time(const void *a, const void *b)
+{
+	const struct step *s = a, *t = b;
+
+	if (s->at != t->at)
+		return s->at < t->at ? -1 : 1;
+	return s->nr < t->nr ? -1 : 1;
 }
 
 static void parse_steps(char *list)
 {
-	char *item, *end;
+	char *item;
 
-	for (item = strtok(list, ","); item; item = strtok(NULL, ",")) {
-		uint32_t flow = strtoul(item, &end, 0);
-
-		if (*end != '@') {
-			fputs(usage, stderr);
-			exit(1);
-		}
-		add_step(flow, strtoll(end + 1, NULL, 0));
-	}
+	for (item = strtok(list, ","); item; item = strtok(NULL, ","))
+		parse_item(item);
+	qsort(steps, nsteps, sizeof(*steps), by_time);
 }
 
 /* Trains are one step each here; play() sends the rest of the train. */
@@ -148,18 +270,107 @@ static void plan(uint32_t flows, const uint32_t *count, uint32_t train,
 	}
 }
 
-static uint16_t ip_sum(const void *ip)
+static void put16(uint8_t *p, uint16_t n)
 {
-	uint16_t w[10];
+	p[0] = n >> 8;
+	p[1] = n;
+}
+
+static uint16_t ip_sum(const uint8_t *ip)
+{
 	uint32_t sum = 0;
 	int i;
 
-	memcpy(w, ip, sizeof(w));
-	for (i = 0; i < 10; i++)
-		sum += w[i];
+	for (i = 0; i < (ip[0] & 15) * 4; i += 2)
+		sum += ip[i] << 8 | ip[i + 1];
 	while (sum >> 16)
 		sum = (sum & 0xffff) + (sum >> 16);
 	return ~sum;
+}
+
+static void add_layer(struct kind *k, const struct layer *l, uint8_t **next,
+		      size_t len, const uint8_t *dst)
+{
+	uint8_t *at = k->bytes + k->len;
+	int rest = len - k->len;
+
+	memcpy(at, l->bytes, l->len);
+	if (*next && l->type > 255)
+		put16(*next, l->type);
+	else if (*next)
+		**next = l->type;
+	*next = at + l->next;
+	if (l->addr)
+		k->addr = k->len + l->addr;
+	if (l->port)
+		k->port = k->len + l->port - 1;
+	if (l->load)
+		k->load = k->len + l->load;
+	switch (l->type) {
+	case 0x0800:
+		k->ip4 = k->len;
+		memcpy(at + 16, dst, 4);
+		put16(at + 2, rest);
+		break;
+	case 0x86dd:
+		put16(at + 4, rest - l->len);
+		break;
+	case IPPROTO_TCP:
+		k->flags = k->len + 13;
+		break;
+	case IPPROTO_UDP:
+		put16(at + 4, rest);
+		break;
+	}
+	k->len += l->len;
+}
+
+/* The frame of @len bytes whose layers have these names */
+static struct kind *kind_of(const char *name, const uint8_t *ether, size_t len,
+			    const uint8_t *dst)
+{
+	const struct layer *l, *end = layers + sizeof(layers) / sizeof(*layers);
+	uint8_t *next;
+	struct kind *k;
+	size_t n;
+
+	for (k = kinds; k; k = k->next)
+		if (!strcmp(k->name, name))
+			return k;
+	k = calloc(1, sizeof(*k));
+	if (!k)
+		die("calloc");
+	k->name = name;
+	k->next = kinds;
+	kinds = k;
+	memcpy(k->bytes, ether, ETHER);
+	k->len = ETHER;
+	next = k->bytes + ETHER - 2;
+	for (; *name; name += n + !!name[n]) {
+		n = strcspn(name, ".");
+		for (l = layers; l < end; l++)
+			if (strlen(l->name) == n && !strncmp(l->name, name, n))
+				break;
+		if (l == end || k->len + l->len > ROOM)
+			refuse(k->name);
+		add_layer(k, l, &next, len, dst);
+	}
+	if (!k->load)
+		k->load = k->len;
+	if (k->load + sizeof(struct flow_payload) > len)
+		refuse("length");
+	return k;
+}
+
+/* Wait until a packet with this payload leaves the device. */
+static void wait_left(int fd, const struct kind *k, const void *load)
+{
+	uint8_t frame[ROOM + sizeof(struct flow_payload)];
+
+	do {
+		if (recv(fd, frame, sizeof(frame), 0) < 0)
+			die("recv");
+	} while (memcmp(frame + k->load, load, sizeof(struct flow_payload)));
 }
 
 int main(int argc, char **argv)
@@ -169,19 +380,22 @@ int main(int argc, char **argv)
 	uint32_t len = 100, nspecial = 0, last_flow = 0, most, i;
 	struct { uint32_t id, n; } special[64];
 	struct sockaddr_ll to = { .sll_family = AF_PACKET };
-	int64_t gap = 0, ms = 0, linger = 0, start, next;
-	int opt, fd, shuffle = 0, big = 64 << 20;
+	int64_t gap = 0, ms = 0, linger = 0, loop = -1, start, next;
+	int opt, fd, watch = -1, timed, shuffle = 0, big = 64 << 20;
 	unsigned int mac[6] = { 2, 0, 0, 0, 0, 2 };
-	unsigned int major, minor, prio = 0;
-	const char *dev = NULL, *dst = "10.0.2.2";
-	static struct frame f;
+	unsigned int major, minor, prio = 0, prio_now = 0;
+	const char *dev = NULL, *name = "ip4.udp";
+	uint8_t ether[ETHER] = { [6] = 2, [11] = 1 };
+	uint8_t dst[4] = { 10, 0, 2, 2 };
+	static uint8_t frame[65536];
+	struct flow_payload load = { .magic = htonl(FLOW_MAGIC) };
 	uint32_t *count, *seq, *sent;
 	uint64_t seed = 1;
 	struct sched_param param = { 0 };
 	cpu_set_t cpus;
 	size_t s;
 
-	while ((opt = getopt(argc, argv, "i:F:n:w:T:o:s:x:f:S:t:g:l:m:d:p:C:W:h")) != -1) {
+	while ((opt = getopt(argc, argv, "i:F:n:w:T:o:s:x:k:c:f:S:t:g:l:m:d:p:C:W:h")) != -1) {
 		switch (opt) {
 		case 'i':
 			dev = optarg;
@@ -213,6 +427,12 @@ int main(int argc, char **argv)
 		case 'x':
 			parse_steps(optarg);
 			break;
+		case 'k':
+			name = optarg;
+			break;
+		case 'c':
+			loop = strtoll(optarg, NULL, 0);
+			break;
 		case 'f':
 			first = strtoul(optarg, NULL, 0);
 			break;
@@ -235,12 +455,14 @@ int main(int argc, char **argv)
 				goto usage;
 			break;
 		case 'd':
-			dst = optarg;
+			if (inet_pton(AF_INET, optarg, dst) != 1)
+				goto usage;
 			break;
 		case 'p':
-			if (sscanf(optarg, "%x:%x", &major, &minor) != 2)
-				goto usage;
-			prio = major << 16 | minor;
+			if (sscanf(optarg, "%x:%x", &major, &minor) == 2)
+				prio = major << 16 | minor;
+			else
+				prio = strtoul(optarg, NULL, 0);
 			break;
 		case 'C':
 			CPU_ZERO(&cpus);
@@ -257,10 +479,12 @@ int main(int argc, char **argv)
 			goto usage;
 		}
 	}
-	if (!dev || !flows || !train || !seed || len < HEADERS ||
-	    len > sizeof(f))
+	if (!dev || !flows || !train || !seed || len > sizeof(frame))
 		goto usage;
+	for (i = 0; i < 6; i++)
+		ether[i] = mac[i];
 
+	timed = nsteps || loop >= 0;
 	if (nsteps) {
 		flows = 0;
 		for (s = 0; s < nsteps; s++)
@@ -283,6 +507,8 @@ int main(int argc, char **argv)
 			count[special[i].id] = special[i].n;
 	if (!nsteps)
 		plan(flows, count, train, shuffle, seed);
+	for (s = 0; s < nsteps; s++)
+		steps[s].kind = kind_of(steps[s].name ?: name, ether, len, dst);
 
 	fd = socket(AF_PACKET, SOCK_RAW, 0);
 	if (fd < 0)
@@ -290,31 +516,18 @@ int main(int argc, char **argv)
 	/* Held packets are charged to the socket: do not wait for them. */
 	if (setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &big, sizeof(big)))
 		die("SO_SNDBUFFORCE");
-	if (prio && setsockopt(fd, SOL_SOCKET, SO_PRIORITY, &prio, sizeof(prio)))
-		die("SO_PRIORITY");
 	to.sll_ifindex = if_nametoindex(dev);
-	to.sll_protocol = htons(ETH_P_IP);
 	if (!to.sll_ifindex)
 		die(dev);
 	if (bind(fd, (struct sockaddr *)&to, sizeof(to)))
 		die("bind");
-
-	for (i = 0; i < 6; i++)
-		f.eth.ether_dhost[i] = mac[i];
-	f.eth.ether_shost[0] = 2;
-	f.eth.ether_shost[5] = 1;
-	f.eth.ether_type = htons(ETH_P_IP);
-	f.ip.version = 4;
-	f.ip.ihl = 5;
-	f.ip.ttl = 64;
-	f.ip.protocol = IPPROTO_UDP;
-	f.ip.frag_off = htons(IP_DF);
-	f.ip.tot_len = htons(len - sizeof(f.eth));
-	if (inet_pton(AF_INET, dst, &f.ip.daddr) != 1)
-		goto usage;
-	f.udp.dest = htons(9);
-	f.udp.len = htons(len - sizeof(f.eth) - sizeof(f.ip));
-	f.load.magic = htonl(FLOW_MAGIC);
+	if (loop >= 0) {
+		watch = socket(AF_PACKET, SOCK_RAW, 0);
+		to.sll_protocol = htons(ETH_P_ALL);
+		if (watch < 0 ||
+		    bind(watch, (struct sockaddr *)&to, sizeof(to)))
+			die("socket");
+	}
 
 	prctl(PR_SET_TIMERSLACK, 1UL);
 	start = now(CLOCK_MONOTONIC);
@@ -323,12 +536,14 @@ int main(int argc, char **argv)
 	 * virtual time the list shall lie between two ticks of the kernel, which
 	 * wake others, with the times on the grain of the clock.
 	 */
-	if (count_all == UINT32_MAX)
-		start = ((start / TICK + 1) * TICK + TICK / 10) & ~4095LL;
+	if (timed)
+		start = ((start / TICK + 1) * TICK + TICK / 10) & -GRAIN;
 	next = start;
 again:
 	for (s = 0; s < nsteps; s++) {
-		uint32_t flow = steps[s].flow;
+		uint32_t flow = steps[s].flow, id = first + flow;
+		const struct kind *k = steps[s].kind;
+		unsigned int class = steps[s].prio ?: prio;
 
 		if (steps[s].at >= 0)
 			sleep_until(start + steps[s].at);
@@ -341,17 +556,36 @@ again:
 			if (!packets || flow != last_flow)
 				runs++;
 			last_flow = flow;
-			f.ip.saddr = htonl(0x0a800000 + first + flow);
-			f.ip.check = 0;
-			f.ip.check = ip_sum(&f.ip);
-			f.udp.source = htons(1024 + (first + flow) % 60000);
-			f.load.flow = htonl(first + flow);
-			f.load.seq = htonl(seq[flow]++);
-			f.load.sent_ns = now(CLOCK_REALTIME);
-			if (send(fd, &f, len, 0) < 0) {
+			memcpy(frame, k->bytes, k->len);
+			if (k->addr) {
+				put16(frame + k->addr, 0x0a80 + (id >> 16));
+				put16(frame + k->addr + 2, id);
+			}
+			if (k->port)
+				put16(frame + k->port, 1024 + id % 60000);
+			if (k->flags)
+				frame[k->flags] = steps[s].flags;
+			if (k->ip4)
+				put16(frame + k->ip4 + 10,
+				      ip_sum(frame + k->ip4));
+			if (class != prio_now &&
+			    setsockopt(fd, SOL_SOCKET, SO_PRIORITY, &class,
+				       sizeof(class)))
+				die("SO_PRIORITY");
+			prio_now = class;
+			load.flow = htonl(id);
+			load.seq = htonl(seq[flow]++);
+			load.sent_ns = now(CLOCK_REALTIME);
+			memcpy(frame + k->load, &load, sizeof(load));
+			if (send(fd, frame, len, 0) < 0) {
 				if (errno != ENOBUFS)
 					die("send");
 				refused++;
+			}
+			if (loop >= 0) {
+				wait_left(watch, k, &load);
+				next = now(CLOCK_MONOTONIC) + loop + GRAIN - 1;
+				sleep_until(next & -GRAIN);
 			}
 			packets++;
 			sent[flow]++;
