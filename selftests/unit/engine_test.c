@@ -6,9 +6,10 @@
  * operation is done to both, then all that can be seen is compared: packets,
  * their order, states, lists, sizes, statistics.  It takes from the engine only
  * what the specification leaves open, and checks what that has promised:
- *  - the slot of a flow: packets of one hash are in one slot; two hashes share
- *    one only when all ways of their set are active, or while a slot that was
- *    shared for that reason has not been empty;
+ *  - the slot of a flow: packets of one hash are in one slot, and come back to
+ *    it until another flow has had it; two hashes share one only when all ways
+ *    of their set are active, or while a slot that was shared for that reason,
+ *    or with a class, has not been empty;
  *  - the victim of a drop: none is more than twice as large, and a flow of one
  *    small packet is safe while there is another.
  * The harness uses the engine as the qdisc does, with a timer that may be late
@@ -24,23 +25,26 @@
 #include "kernel.h"
 #include "reframer_engine.h"
 
-#define SEEDS		8
-#define OPS		500000
-#define OPS_COVERAGE	500000	/* fewer need not have seen everything */
+#define SEEDS		6
+#define OPS		1000000
+#define OPS_COVERAGE	1000000	/* fewer need not have seen everything */
 #define OPS_LIFE	4000	/* of one engine */
 #define OPS_PHASE	500	/* of one kind of traffic */
 
 #define FLOWS_MAX	64
 #define LIMIT_MAX	200
 #define HASHES		256
+#define CLASS(slot)	(HASHES + (slot))	/* after the hashes */
+#define TAGS		CLASS(FLOWS_MAX)
 #define DROP_BATCH	64	/* as in sch_reframer.c */
 #define QUOTA		64	/* of packets in one run of the core */
 #define NONE		(-1)
+#define FORMER		((int)t.e->conf.flows)	/* the queue after the slots */
 
 struct packet {
 	struct sk_buff skb;	/* first */
 	int hash;		/* index into t.hash */
-	u64 number;		/* among the packets of its hash */
+	u64 number;		/* among the packets of this index */
 };
 
 /* What the model knows of a packet; the skb itself may change. */
@@ -51,10 +55,16 @@ struct entry {
 	u32 truesize;
 };
 
+struct history {
+	int credit, backoff, skip;
+	bool probing;		/* since the arrival */
+};
+
 struct queue {
 	enum { IDLE, HELD, READY } state;
 	u64 arrival;
-	u32 owner;		/* the hash that found the slot empty */
+	u32 owner;		/* the hash that found the slot empty last */
+	struct history history;	/* of the owner */
 	bool shared;		/* not empty since another hash came */
 	int n;
 	struct entry entry[LIMIT_MAX + 1];
@@ -62,11 +72,11 @@ struct queue {
 
 struct slots {
 	int n;
-	int slot[FLOWS_MAX];
+	int slot[FLOWS_MAX + 1];
 };
 
 struct model {
-	struct queue queue[FLOWS_MAX];
+	struct queue queue[FLOWS_MAX + 1];
 	struct slots held;
 	struct slots ready;
 	u64 told;		/* the time, as far as the engine knows it */
@@ -88,7 +98,14 @@ enum {
 	C_DROP_SMALL_HELD, C_DROP_NOT_LARGEST, C_DROP_BATCH, C_DROP_NEW_FLOW,
 	C_DROP_CHANGE, C_DROP_RESET, C_CHANGE_FULL, C_CHANGE_PRESSURE,
 	C_CHANGE_IN_TURN, C_TIMER_LATE, C_TIMER_EARLY, C_TIMER_REARMED,
-	C_SLACK_TOGETHER, C_SLACK_APART, C_HOLD_LAST, C_COVERAGE
+	C_SLACK_TOGETHER, C_SLACK_APART, C_HOLD_LAST, C_PUSH, C_EXPRESS,
+	C_URGE_ALONE, C_URGE_HELD, C_URGE_READY, C_PREDICTED, C_SKIP, C_PROBE,
+	C_PROBE_GOOD, C_PROBE_LATE, C_PROBE_URGE, C_PROBE_NO_DELAY, C_CREDIT,
+	C_CREDIT_MAX, C_CREDIT_GONE, C_HOLD_PAID, C_HOLD_VAIN, C_HOLD_NEUTRAL,
+	C_BACKOFF_LESS, C_BACKOFF_MAX, C_HISTORY_KEPT, C_HISTORY_LOST,
+	C_COLLISION_CLASS, C_COLLISION_IN_CLASS, C_REKEY_HELD, C_REKEY_READY,
+	C_REKEY_IN_TURN, C_REKEY_FORMER, C_REKEY_FORMER_IN_TURN, C_FORMER_FIRST,
+	C_FORMER_BURST, C_DROP_FORMER, C_COVERAGE
 };
 
 static const char *const coverage_name[C_COVERAGE] = {
@@ -124,6 +141,38 @@ static const char *const coverage_name[C_COVERAGE] = {
 	[C_SLACK_TOGETHER] = "release before the deadline by slack",
 	[C_SLACK_APART] = "release without slack",
 	[C_HOLD_LAST] = "hold in the last entry of the histogram",
+	[C_PUSH] = "release by push",
+	[C_EXPRESS] = "release by express",
+	[C_URGE_ALONE] = "urgent packet that finds its flow IDLE",
+	[C_URGE_HELD] = "urgent packet that releases its flow",
+	[C_URGE_READY] = "urgent packet that joins a READY flow",
+	[C_PREDICTED] = "release by prediction",
+	[C_SKIP] = "packet that goes straight through",
+	[C_PROBE] = "probe",
+	[C_PROBE_GOOD] = "probe that another packet follows in time",
+	[C_PROBE_LATE] = "probe that is alone",
+	[C_PROBE_URGE] = "probe that an urgent packet ends",
+	[C_PROBE_NO_DELAY] = "probe that ends without delay",
+	[C_CREDIT] = "hold on credit",
+	[C_CREDIT_MAX] = "hold that pays at the most credit",
+	[C_CREDIT_GONE] = "hold that costs the last credit",
+	[C_HOLD_PAID] = "hold that pays",
+	[C_HOLD_VAIN] = "hold in vain",
+	[C_HOLD_NEUTRAL] = "hold cut short",
+	[C_BACKOFF_LESS] = "hold that lowers the backoff",
+	[C_BACKOFF_MAX] = "hold in vain at the largest backoff",
+	[C_HISTORY_KEPT] = "flow that is known from before",
+	[C_HISTORY_LOST] = "flow that is forgotten",
+	[C_COLLISION_CLASS] = "class that finds a stranger in its slot",
+	[C_COLLISION_IN_CLASS] = "collision in the slot of a class",
+	[C_REKEY_HELD] = "new key with HELD flows",
+	[C_REKEY_READY] = "new key with READY flows",
+	[C_REKEY_IN_TURN] = "new key within a turn",
+	[C_REKEY_FORMER] = "new key with packets left of the one before",
+	[C_REKEY_FORMER_IN_TURN] = "new key within a turn of those",
+	[C_FORMER_FIRST] = "packet of the former key before a READY flow",
+	[C_FORMER_BURST] = "burst of the former key that another follows",
+	[C_DROP_FORMER] = "drop of a packet of the former key",
 };
 
 static struct test {
@@ -132,13 +181,16 @@ static struct test {
 	u64 seed, op, random;
 	struct reframer_engine *e;
 	struct model m;
-	u64 clock, clock_step;
+	u64 clock, clock_step, clock_reads;
 	bool timer_queued;
 	u64 timer_at, timer_late;
-	u32 hash[HASHES];
-	u64 hash_in[HASHES], hash_out[HASHES];	/* packets so far */
+	u32 hash[TAGS];
+	u64 hash_in[TAGS], hash_out[TAGS];	/* packets so far */
+	u64 hash_next[TAGS];			/* number to be sent, or later */
 	int hash_first, hash_n;			/* in use in this phase */
 	bool hash_skewed;
+	int class_n, class_share;		/* of 100 packets */
+	int urge_share;
 	bool len_alike;				/* flows of about one size */
 	int enqueue_share;			/* of 1000 operations */
 	bool drained_by_core;			/* dequeue after enqueue */
@@ -238,7 +290,7 @@ static u32 model_qlen(void)
 {
 	u32 qlen = 0, i;
 
-	for (i = 0; i < t.e->conf.flows; i++)
+	for (i = 0; i <= t.e->conf.flows; i++)
 		qlen += t.m.queue[i].n;
 	return qlen;
 }
@@ -248,7 +300,7 @@ static u32 model_memory(void)
 	u32 memory = 0, i;
 	int k;
 
-	for (i = 0; i < t.e->conf.flows; i++)
+	for (i = 0; i <= t.e->conf.flows; i++)
 		for (k = 0; k < t.m.queue[i].n; k++)
 			memory += t.m.queue[i].entry[k].truesize;
 	return memory;
@@ -315,6 +367,41 @@ static bool model_waiting(void)
 	return oldest_held() && !due(oldest_held());
 }
 
+static void model_back_off(struct history *h, int most)
+{
+	if (h->backoff < most)
+		h->backoff++;
+	h->skip = (1 << h->backoff) - 1;
+}
+
+/* The hold of a flow has ended. */
+static void model_learn(struct queue *q, u64 hold)
+{
+	struct history *h = &q->history;
+
+	if (q->n > 1) {
+		t.m.stats.holds_paid++;
+		t.coverage[C_HOLD_PAID]++;
+		t.coverage[C_CREDIT_MAX] += h->credit == 3;
+		t.coverage[C_BACKOFF_LESS] += h->backoff > 0;
+		if (h->credit < 3)
+			h->credit++;
+		if (h->backoff > 0)
+			h->backoff--;
+	} else if (hold > 0 && hold >= t.e->conf.delay / 2) {
+		t.m.stats.holds_vain++;
+		t.coverage[C_HOLD_VAIN]++;
+		t.coverage[C_CREDIT_GONE] += h->credit == 1;
+		t.coverage[C_BACKOFF_MAX] += h->backoff == 10;
+		if (h->credit > 0)
+			h->credit--;
+		if (h->credit == 0)
+			model_back_off(h, 10);
+	} else {
+		t.coverage[C_HOLD_NEUTRAL] += hold > 0;
+	}
+}
+
 static void model_release(int slot, enum reframer_reason reason)
 {
 	struct reframer_stats *s = &t.m.stats;
@@ -324,6 +411,7 @@ static void model_release(int slot, enum reframer_reason reason)
 
 	while (i < REFRAMER_HOLD_HIST_LEN - 1 && hold >= 1ULL << i)
 		i++;
+	model_learn(q, hold);
 	slots_remove(&t.m.held, slot);
 	slots_add(&t.m.ready, slot);
 	q->state = READY;
@@ -338,6 +426,9 @@ static void model_release(int slot, enum reframer_reason reason)
 	t.coverage[C_DEADLINE] += reason == REFRAMER_DEADLINE;
 	t.coverage[C_FULL] += reason == REFRAMER_FULL;
 	t.coverage[C_PRESSURE] += reason == REFRAMER_PRESSURE;
+	t.coverage[C_PUSH] += reason == REFRAMER_PUSH;
+	t.coverage[C_EXPRESS] += reason == REFRAMER_EXPRESS;
+	t.coverage[C_PREDICTED] += reason == REFRAMER_PREDICTED;
 	t.coverage[C_HOLD_LAST] += i == REFRAMER_HOLD_HIST_LEN - 1;
 }
 
@@ -359,27 +450,41 @@ static void model_end_turn(void)
 static void model_place(int slot, const struct entry *new)
 {
 	int set = slot - slot % REFRAMER_WAYS, active = 0, i, k;
+	bool class = new->packet->hash >= HASHES, known = false;
 	struct queue *q = &t.m.queue[slot];
 	struct reframer_stats *s = &t.m.stats;
 
-	same(slot / REFRAMER_WAYS,
-	     new->hash % (t.e->conf.flows / REFRAMER_WAYS));
+	if (class)
+		same(slot, new->packet->hash - HASHES);
+	else
+		same(slot / REFRAMER_WAYS,
+		     new->hash % (t.e->conf.flows / REFRAMER_WAYS));
 	for (i = set; i < set + REFRAMER_WAYS; i++) {
 		active += t.m.queue[i].n > 0;
+		known |= t.m.queue[i].owner == new->hash;
 		for (k = 0; k < t.m.queue[i].n; k++)
 			check(i == slot ||
 			      t.m.queue[i].entry[k].hash != new->hash,
 			      "hash %08x is in slot %d, now also in %d",
 			      new->hash, i, slot);
 	}
+	check(!known || q->owner == new->hash,
+	      "hash %08x does not come back to its slot", new->hash);
 	if (!q->n) {
+		t.coverage[known ? C_HISTORY_KEPT : C_HISTORY_LOST] +=
+			q->history.credit || q->history.backoff;
+		if (!known)
+			q->history = (struct history) { 0 };
 		q->owner = new->hash;
 	} else if (q->owner != new->hash) {
-		check(active == REFRAMER_WAYS || q->shared,
+		check(class || active == REFRAMER_WAYS || q->shared,
 		      "hash %08x shares slot %d although %d are free",
 		      new->hash, slot, REFRAMER_WAYS - active);
-		t.coverage[active == REFRAMER_WAYS ? C_COLLISION_FULL :
+		t.coverage[class ? C_COLLISION_CLASS :
+			   active == REFRAMER_WAYS ? C_COLLISION_FULL :
 						     C_COLLISION_SHARED]++;
+		t.coverage[C_COLLISION_IN_CLASS] +=
+			q->owner == t.hash[CLASS(slot)];
 		q->shared = true;
 		s->collisions++;
 	}
@@ -393,30 +498,93 @@ static void model_place(int slot, const struct entry *new)
 	s->packets_in++;
 }
 
-static bool model_unsettled(const struct queue *q)
+/* Does what the packet that has just come changes depend on the time? */
+static bool model_needs_time(const struct queue *q, enum reframer_urge urge)
 {
-	return q->state == IDLE || (q->state == HELD && model_full(q));
+	const struct history *h = &q->history;
+
+	switch (q->state) {
+	case READY:
+		return false;
+	case HELD:
+		return urge || model_full(q);	/* a hold ends */
+	default:
+		if (!t.e->conf.delay)
+			return false;
+		if (h->probing)
+			return true;
+		if (urge)
+			return false;
+		if (t.e->conf.adaptive && !h->credit)
+			return !h->skip;	/* a probe begins */
+		return true;			/* a hold begins */
+	}
 }
 
-static void model_settle(int slot, u64 now)
+static void model_end_probe(struct queue *q)
+{
+	struct history *h = &q->history;
+	bool good = t.m.told - q->arrival <= t.e->conf.delay;
+
+	h->probing = false;
+	if (good)
+		h->credit = 1;
+	else
+		model_back_off(h, 3);
+	t.coverage[good ? C_PROBE_GOOD : C_PROBE_LATE]++;
+	t.coverage[C_PROBE_NO_DELAY] += !t.e->conf.delay;
+}
+
+/* Will holding the flow that begins repay? */
+static bool model_predict(struct history *h)
+{
+	if (h->credit > 0) {
+		t.coverage[C_CREDIT]++;
+		return true;
+	}
+	if (h->skip > 0) {
+		h->skip--;
+		t.coverage[C_SKIP]++;
+	} else {
+		h->probing = true;
+		t.coverage[C_PROBE]++;
+	}
+	return false;
+}
+
+static void model_settle(int slot, enum reframer_urge urge)
 {
 	struct queue *q = &t.m.queue[slot];
+	bool begins = q->state == IDLE;
 	u32 flows;
 
-	t.m.told = now;
-	if (q->state == IDLE) {
+	t.coverage[C_URGE_ALONE] += urge && q->state == IDLE;
+	t.coverage[C_URGE_HELD] += urge && q->state == HELD;
+	t.coverage[C_URGE_READY] += urge && q->state == READY;
+	if (q->state == READY)
+		return;
+	if (begins) {
+		t.coverage[C_PROBE_URGE] += urge && q->history.probing;
+		if (q->history.probing)
+			model_end_probe(q);
 		q->state = HELD;
-		q->arrival = now;
+		q->arrival = t.m.told;
 		slots_add(&t.m.held, slot);
 		flows = t.m.held.n + t.m.ready.n;
 		if (flows > t.m.stats.flows_peak)
 			t.m.stats.flows_peak = flows;
 	}
-	t.coverage[C_NO_DELAY] += !t.e->conf.delay;
-	if (!t.e->conf.delay)
+	if (urge) {
+		model_release(slot, urge == REFRAMER_URGE_PUSH ?
+				    REFRAMER_PUSH : REFRAMER_EXPRESS);
+	} else if (!t.e->conf.delay) {
 		model_release(slot, REFRAMER_DEADLINE);
-	else if (model_full(q))
+		t.coverage[C_NO_DELAY]++;
+	} else if (model_full(q)) {
 		model_release(slot, REFRAMER_FULL);
+	} else if (begins && t.e->conf.adaptive && !model_predict(&q->history)) {
+		model_release(slot, REFRAMER_PREDICTED);
+	}
 }
 
 static void model_press(void)
@@ -488,6 +656,7 @@ static struct entry model_pop(void)
 
 	check(t.m.turn == NONE || t.m.turn == slot,
 	      "a turn was cut short");
+	t.coverage[C_FORMER_FIRST] += slot == FORMER && t.m.ready.n > 1;
 	t.m.turn = slot;
 	t.m.turn_packets++;
 	t.m.turn_bytes += t.m.queue[slot].entry[0].len;
@@ -498,9 +667,13 @@ static struct entry model_pop(void)
 		t.coverage[C_TURN_DRAINED]++;
 	} else if (packets || bytes) {
 		model_end_turn();
-		slots_remove(&t.m.ready, slot);
-		slots_add(&t.m.ready, slot);
 		t.coverage[packets ? C_TURN_PACKETS : C_TURN_BYTES]++;
+		if (slot == FORMER) {
+			t.coverage[C_FORMER_BURST]++;
+		} else {
+			slots_remove(&t.m.ready, slot);
+			slots_add(&t.m.ready, slot);
+		}
 	}
 
 	if (!t.m.stats.packets_out || first.hash != t.m.last_out)
@@ -508,6 +681,42 @@ static struct entry model_pop(void)
 	t.m.last_out = first.hash;
 	t.m.stats.packets_out++;
 	return first;
+}
+
+/* All goes to one queue, which is the first to be sent. */
+static void model_rekey(void)
+{
+	struct queue *former = &t.m.queue[FORMER], *q;
+	int i, slot;
+
+	t.coverage[C_REKEY_HELD] += t.m.held.n > 0;
+	t.coverage[C_REKEY_READY] += t.m.ready.n > (former->n > 0);
+	t.coverage[C_REKEY_IN_TURN] += t.m.turn != NONE && t.m.turn != FORMER;
+	t.coverage[C_REKEY_FORMER] += former->n > 0;
+	t.coverage[C_REKEY_FORMER_IN_TURN] += t.m.turn == FORMER;
+
+	t.m.told = t.clock;
+	while (t.m.held.n)
+		model_release(t.m.held.slot[0], REFRAMER_PRESSURE);
+	if (t.m.turn != NONE && t.m.turn != FORMER)
+		model_end_turn();
+	for (i = 0; i < t.m.ready.n; i++) {
+		slot = t.m.ready.slot[i];
+		if (slot == FORMER)
+			continue;
+		q = &t.m.queue[slot];
+		memcpy(former->entry + former->n, q->entry,
+		       q->n * sizeof(*q->entry));
+		former->n += q->n;
+		q->n = 0;
+		q->state = IDLE;
+		q->shared = false;
+	}
+	t.m.ready.n = 0;
+	if (former->n) {
+		former->state = READY;
+		slots_add(&t.m.ready, FORMER);
+	}
 }
 
 /* 0: too small; n: from 2^(n-1) to 2^n - 1 bytes */
@@ -530,7 +739,7 @@ static void model_check_victim(int slot)
 	u32 largest = 0, rivals = 0, i;
 
 	check(q->n, "drop from an empty flow");
-	for (i = 0; i < t.e->conf.flows; i++) {
+	for (i = 0; i <= t.e->conf.flows; i++) {
 		if (!size_class(&t.m.queue[i]))
 			continue;
 		if (queue_bytes(&t.m.queue[i]) > largest)
@@ -538,6 +747,7 @@ static void model_check_victim(int slot)
 		rivals += size_class(&t.m.queue[i]) == size_class(q);
 	}
 	t.coverage[C_DROP_HELD] += q->state == HELD;
+	t.coverage[C_DROP_FORMER] += slot == FORMER;
 	if (!largest) {
 		/* nothing but single small packets: the oldest flow */
 		same(slot, t.m.ready.n ? t.m.ready.slot[0] :
@@ -559,9 +769,19 @@ static void model_check_victim(int slot)
 
 /* ------------------------------------------------ engine equals model */
 
+static struct reframer_flow *flow_of(int slot)
+{
+	return slot == FORMER ? &t.e->former : &t.e->flows[slot];
+}
+
+static int slot_of(const struct reframer_flow *flow)
+{
+	return flow == &t.e->former ? FORMER : flow - t.e->flows;
+}
+
 static void check_flow(int slot)
 {
-	const struct reframer_flow *flow = &t.e->flows[slot];
+	const struct reframer_flow *flow = flow_of(slot);
 	const struct queue *q = &t.m.queue[slot];
 	const struct sk_buff *skb = flow->head;
 	int i;
@@ -569,14 +789,13 @@ static void check_flow(int slot)
 	same_at(flow->qlen, q->n, slot);
 	same_at(flow->bytes, queue_bytes(q), slot);
 	same_at(flow->ready, q->state == READY, slot);
+	same_at(flow->arrival, q->arrival, slot);
 	for (i = 0; i < q->n; i++, skb = skb->next)
 		check(skb == &q->entry[i].packet->skb,
 		      "wrong packet at position %d of slot %d", i, slot);
-	if (q->n) {
-		same_at(flow->arrival, q->arrival, slot);
+	if (q->n)
 		check(!skb && flow->tail == &q->entry[q->n - 1].packet->skb,
 		      "wrong end of slot %d", slot);
-	}
 }
 
 static void check_list(const char *name, const struct list_head *list,
@@ -586,9 +805,9 @@ static void check_list(const char *name, const struct list_head *list,
 	int i = 0;
 
 	list_for_each_entry(flow, list, node) {
-		check(i < want->n && flow == &t.e->flows[want->slot[i]],
+		check(i < want->n && flow == flow_of(want->slot[i]),
 		      "slot %d at position %d of the %s list of %d",
-		      (int)(flow - t.e->flows), i, name, want->n);
+		      slot_of(flow), i, name, want->n);
 		i++;
 	}
 	check(i == want->n, "%d flows in the %s list, should be %d",
@@ -602,13 +821,13 @@ static void check_size_lists(void)
 	u64 map = 0;
 	u32 i;
 
-	for (i = 0; i < t.e->conf.flows; i++)
+	for (i = 0; i <= t.e->conf.flows; i++)
 		want[size_class(&t.m.queue[i])]++;
 	want[0] = 0;
 	for (class = 0; class < REFRAMER_FAT_CLASSES; class++) {
 		n = 0;
 		list_for_each_entry(flow, &t.e->fat[class], fat) {
-			slot = flow - t.e->flows;
+			slot = slot_of(flow);
 			same_at(size_class(&t.m.queue[slot]), class, slot);
 			check(n++ < want[class], "too many of class %d", class);
 		}
@@ -619,16 +838,24 @@ static void check_size_lists(void)
 	same(t.e->fat_map, map);
 }
 
-static void check_active(void)
+/* What is known of the flow of each way */
+static void check_sets(void)
 {
-	u32 set, way, active;
+	const struct reframer_set *set;
+	const struct queue *q;
+	u32 i, way;
 
-	for (set = 0; set < t.e->conf.flows / REFRAMER_WAYS; set++) {
-		active = 0;
-		for (way = 0; way < REFRAMER_WAYS; way++)
-			if (t.m.queue[set * REFRAMER_WAYS + way].n)
-				active |= 1U << way;
-		same_at(t.e->sets[set].active, active, set);
+	for (i = 0; i < t.e->conf.flows; i++) {
+		set = &t.e->sets[i / REFRAMER_WAYS];
+		way = i % REFRAMER_WAYS;
+		q = &t.m.queue[i];
+		same_at(set->tag[way], q->owner, i);
+		same_at(set->active >> way & 1, q->n > 0, i);
+		same_at(set->shared >> way & 1, q->shared, i);
+		same_at(set->probing >> way & 1, q->history.probing, i);
+		same_at(set->history[way].credit, q->history.credit, i);
+		same_at(set->history[way].backoff, q->history.backoff, i);
+		same_at(set->history[way].skip, q->history.skip, i);
 	}
 }
 
@@ -647,6 +874,8 @@ static void check_stats(void)
 		same_at(s->burst_hist[i], w->burst_hist[i], i);
 	for (i = 0; i < REFRAMER_REASONS; i++)
 		same_at(s->releases[i], w->releases[i], i);
+	same(s->holds_paid, w->holds_paid);
+	same(s->holds_vain, w->holds_vain);
 	same(s->hold_sum, w->hold_sum);
 	same(s->hold_max, w->hold_max);
 	for (i = 0; i < REFRAMER_HOLD_HIST_LEN; i++) {
@@ -668,8 +897,9 @@ static void check_all(void)
 	struct reframer_engine *e = t.e;
 	u32 i;
 
-	for (i = 0; i < e->conf.flows; i++)
+	for (i = 0; i <= e->conf.flows; i++)
 		check_flow(i);
+	same(e->now, t.m.told);
 	same(e->qlen, model_qlen());
 	same(e->memory, model_memory());
 	check_list("HELD", &e->held, &t.m.held);
@@ -679,9 +909,9 @@ static void check_all(void)
 		      t.m.queue[t.m.held.slot[i]].arrival,
 		      "HELD flows not in the order of arrival");
 	check_size_lists();
-	check_active();
+	check_sets();
 	check_stats();
-	check(e->turn == (t.m.turn == NONE ? NULL : &e->flows[t.m.turn]),
+	check(e->turn == (t.m.turn == NONE ? NULL : flow_of(t.m.turn)),
 	      "wrong turn");
 	same(reframer_over_limit(e), model_over_limit());
 	same(reframer_over_memory(e), model_over_memory());
@@ -695,16 +925,20 @@ static void check_all(void)
 /* ------------------------------------ the engine, used as by the qdisc */
 
 /* A packet has left the engine, sent or dropped. */
-static void leave(struct sk_buff *skb, const struct entry *want)
+static void leave(struct sk_buff *skb, const struct entry *want, bool sent)
 {
 	struct packet *packet = (struct packet *)skb;
 
 	check(packet == want->packet, "wrong packet");
 	check(!skb->next, "a packet still has a successor");
 	same(reframer_skb_cb(skb)->hash, want->hash);
-	check(packet->number == t.hash_out[packet->hash]++,
-	      "packet %llu of hash %08x out of order",
-	      packet->number, t.hash[packet->hash]);
+	t.hash_out[packet->hash]++;
+	if (sent) {
+		check(packet->number >= t.hash_next[packet->hash],
+		      "packet %llu of hash %08x out of order",
+		      packet->number, want->hash);
+		t.hash_next[packet->hash] = packet->number + 1;
+	}
 	free(packet);
 }
 
@@ -728,14 +962,14 @@ static int evict(void)
 		check(!model_qlen(), "nothing to drop");
 		return NONE;
 	}
-	slot = victim - t.e->flows;
+	slot = slot_of(victim);
 	model_check_victim(slot);
 	in_turn = slot == t.m.turn;
 	want = model_take(slot);
 	if (in_turn)
 		t.coverage[t.m.turn == NONE ? C_TURN_DROPPED :
 					      C_DROP_IN_TURN]++;
-	leave(skb, &want);
+	leave(skb, &want, false);
 	t.dropped++;
 	return slot;
 }
@@ -756,12 +990,13 @@ static void overlimit(int slot)
 	t.coverage[C_DROP_NEW_FLOW] += t.m.queue[slot].n == 0;
 }
 
-static void enqueue(int hash, u32 len, u32 truesize)
+static void enqueue_urge(int hash, u32 len, u32 truesize,
+			 enum reframer_urge urge)
 {
 	struct packet *packet = calloc(1, sizeof(*packet));
 	struct entry entry = { packet, t.hash[hash], len, truesize };
 	struct reframer_flow *flow;
-	bool unsettled;
+	bool needs_time;
 	int slot;
 
 	packet->skb.next = (void *)1;	/* as the core may leave it */
@@ -771,18 +1006,25 @@ static void enqueue(int hash, u32 len, u32 truesize)
 	packet->number = t.hash_in[hash]++;
 	t.packets++;
 
-	flow = reframer_add(t.e, &packet->skb, t.hash[hash]);
+	if (hash < HASHES)
+		flow = reframer_flow_find(t.e, t.hash[hash]);
+	else
+		flow = reframer_flow_at(t.e, hash - HASHES, t.hash[hash]);
+	slot = slot_of(flow);
+	model_place(slot, &entry);
+	reframer_add(t.e, flow, &packet->skb, t.hash[hash]);
 	if (!below(8))
 		packet->skb.truesize += 1000;
-	slot = flow - t.e->flows;
-	model_place(slot, &entry);
 
-	unsettled = model_unsettled(&t.m.queue[slot]);
-	same(reframer_unsettled(t.e, flow), unsettled);
-	if (unsettled) {
-		reframer_settle(t.e, flow, t.clock);
-		model_settle(slot, t.clock);
+	needs_time = reframer_needs_time(t.e, flow, urge);
+	same(needs_time, model_needs_time(&t.m.queue[slot], urge));
+	if (needs_time) {
+		t.e->now = t.clock;
+		t.m.told = t.clock;
+		t.clock_reads++;
 	}
+	reframer_settle(t.e, flow, urge);
+	model_settle(slot, urge);
 	check_all();
 
 	if (!reframer_under_pressure(t.e))
@@ -791,6 +1033,11 @@ static void enqueue(int hash, u32 len, u32 truesize)
 	model_press();
 	if (reframer_over_limit(t.e) || reframer_over_memory(t.e))
 		overlimit(slot);
+}
+
+static void enqueue(int hash, u32 len, u32 truesize)
+{
+	enqueue_urge(hash, len, truesize, REFRAMER_NO_URGE);
 }
 
 static bool dequeue(void)
@@ -821,7 +1068,7 @@ static bool dequeue(void)
 	      skb ? "nothing" : "there is a packet");
 	if (skb) {
 		want = model_pop();
-		leave(skb, &want);
+		leave(skb, &want, true);
 	} else if (oldest_held()) {
 		/* it must come back in time */
 		check(t.timer_queued && t.timer_at <=
@@ -867,6 +1114,11 @@ static void change(const struct reframer_config *conf)
 	struct slots held;
 	int i;
 
+	if (conf->key != e->conf.key) {
+		reframer_rekey(e, t.clock);
+		model_rekey();
+		check_all();
+	}
 	e->conf = *conf;
 	while (reframer_over_limit(e) || reframer_over_memory(e)) {
 		check(evict() != NONE, "over the limit with nothing");
@@ -915,6 +1167,7 @@ static void create(const struct reframer_config *conf)
 	t.m.turn = NONE;
 	memset(t.hash_in, 0, sizeof(t.hash_in));
 	memset(t.hash_out, 0, sizeof(t.hash_out));
+	memset(t.hash_next, 0, sizeof(t.hash_next));
 	check_all();
 }
 
@@ -924,7 +1177,7 @@ static void destroy(void)
 	int i;
 
 	reset();
-	for (i = 0; i < HASHES; i++)
+	for (i = 0; i < TAGS; i++)
 		same_at(t.hash_out[i], t.hash_in[i], i);
 	free(t.e->sets);
 	free(t.e->flows);
@@ -949,6 +1202,7 @@ static struct reframer_config random_config(u32 flows)
 		.memory_limit = PICK(3000, 50000, 50000, 300000, 32 << 20,
 				     32 << 20, 1U << 31),
 		.flows = flows,
+		.adaptive = PICK(0, 0, 1),
 	};
 
 	if (!below(10))
@@ -959,10 +1213,13 @@ static struct reframer_config random_config(u32 flows)
 	return c;
 }
 
-/* Hashes at random, of one set, of one set and way, and small numbers. */
+/*
+ * Hashes at random, of one set, of one set and way, and small numbers.  They
+ * are none of the tags of classes.  Some keys take several flows for one.
+ */
 static void random_hashes(void)
 {
-	u32 set = below(8), way = below(8);
+	u32 set = below(8), way = below(8), merge = PICK(1, 1, 4);
 	int i;
 
 	for (i = 0; i < HASHES; i++) {
@@ -972,8 +1229,11 @@ static void random_hashes(void)
 		else if (i / 64 == 2)
 			t.hash[i] = (t.hash[i] & 0xfff8ff00) | way << 16 | set;
 		else if (i / 64 == 3)
-			t.hash[i] = i % 64;
+			t.hash[i] = i % 64 ? i : 0;
+		t.hash[i] = t.hash[i - i % merge];
 	}
+	for (i = 0; i < FLOWS_MAX; i++)
+		t.hash[CLASS(i)] = i + 1;
 }
 
 static void random_phase(void)
@@ -983,6 +1243,9 @@ static void random_phase(void)
 	if (t.hash_first + t.hash_n > HASHES)
 		t.hash_first = 0;
 	t.hash_skewed = below(2);
+	t.class_n = PICK(1, 8, t.e->conf.flows);
+	t.class_share = PICK(0, 0, 5, 60);
+	t.urge_share = PICK(0, 0, 3, 30);
 	t.len_alike = !below(4);
 	t.enqueue_share = PICK(300, 500, 700, 900, 970);
 	t.drained_by_core = below(4);
@@ -991,34 +1254,56 @@ static void random_phase(void)
 
 static void random_enqueue(void)
 {
+	enum reframer_urge urge = REFRAMER_NO_URGE;
 	u32 hash = below(t.hash_n), len, truesize;
 
 	if (t.hash_skewed)
 		hash = below(hash + 1);
+	hash += t.hash_first;
+	if ((int)below(100) < t.class_share)
+		hash = CLASS(below(t.class_n));
+	if ((int)below(100) < t.urge_share)
+		urge = PICK(REFRAMER_URGE_PUSH, REFRAMER_URGE_EXPRESS);
 	len = below(8) ? PICK(60, 60, 100, 1514) : 60 + below(65536);
 	if (t.len_alike)
 		len = 1000 + below(500);
 	truesize = below(32) ? 256 + below(2) * below(len) :
 			       PICK(20000, min_t(u32, t.e->conf.memory_limit,
 						 300000));
-	enqueue(t.hash_first + hash, len, truesize);
+	enqueue_urge(hash, len, truesize, urge);
 	if (t.drained_by_core)
 		run();
 }
 
+static void random_change(void)
+{
+	struct reframer_config conf = random_config(t.e->conf.flows);
+	bool rekey = !below(3);
+
+	/* now and then only the limits or the bursts shrink */
+	if (below(2)) {
+		conf.delay = t.e->conf.delay;
+		conf.slack = t.e->conf.slack;
+	}
+	conf.key = rekey ? !t.e->conf.key : t.e->conf.key;
+	change(&conf);
+	if (!rekey)
+		return;
+	random_hashes();
+	while (below(4))
+		dequeue();
+	while (below(4))
+		random_enqueue();
+	if (below(2))
+		random_change();
+}
+
 static void random_operation(void)
 {
-	struct reframer_config conf;
 	int choice = below(1000);
 
 	if (choice < 5) {
-		/* now and then only the limits or the bursts shrink */
-		conf = random_config(t.e->conf.flows);
-		if (below(2)) {
-			conf.delay = t.e->conf.delay;
-			conf.slack = t.e->conf.slack;
-		}
-		change(&conf);
+		random_change();
 	} else if (choice < 6) {
 		if (below(4))
 			drain();
@@ -1094,7 +1379,10 @@ static void directed(const struct reframer_config *conf, u32 step)
 
 	for (i = 0; i < HASHES; i++)
 		t.hash[i] = i * step;
+	for (i = 0; i < FLOWS_MAX; i++)
+		t.hash[CLASS(i)] = i + 1;
 	t.clock = 1000000000;
+	t.clock_reads = 0;
 	create(conf);
 }
 
@@ -1347,6 +1635,210 @@ static void test_change(void)
 	destroy();
 }
 
+/* Packets that must all go straight through, each later than the delay. */
+static void straight(int hash, int packets)
+{
+	while (packets--) {
+		t.clock += 2 * (u64)t.e->conf.delay;
+		arrive(hash, 1);
+		same(t.e->qlen, 0);
+	}
+}
+
+/* A hold that gathers so many packets, a little after what came before */
+static void hold(int hash, int packets)
+{
+	t.clock++;
+	arrive(hash, packets);
+	same(t.e->qlen, packets);
+	t.clock += t.e->conf.delay;
+	drain();
+	same(t.e->qlen, 0);
+}
+
+static void test_prediction(void)
+{
+	struct reframer_config conf = usual;
+	u64 reads;
+	int i;
+
+	conf.adaptive = 1;
+	directed(&conf, 1);
+
+	/* probes too far apart: 1, 3, 7, 7 packets after them need no clock */
+	straight(1, 1 + 1);
+	straight(1, 1 + 3);
+	straight(1, 1 + 7);
+	straight(1, 1 + 7);
+	same(t.clock_reads, 8);
+	t.clock += conf.delay + 1;
+	arrive(1, 1);
+	same(t.e->qlen, 0);
+	same(t.e->stats.releases[REFRAMER_PREDICTED], 2 + 4 + 8 + 8 + 1);
+
+	/* holds in vain: 1, 3, 7, ... 1023 */
+	for (i = 1; i <= 12; i++) {
+		straight(0, 1);
+		t.clock += conf.delay - 1;
+		hold(0, 1);
+		same(t.e->stats.holds_vain, i);
+		reads = t.clock_reads;
+		straight(0, (1 << (i < 10 ? i : 10)) - 1);
+		same(t.clock_reads, reads);
+	}
+
+	/* holds that pay */
+	straight(0, 1);
+	for (i = 1; i <= 5; i++) {
+		hold(0, 2);
+		same(t.e->stats.holds_paid, i);
+	}
+	for (i = 1; i <= 3; i++)
+		hold(0, 1);
+	reads = t.clock_reads;
+	straight(0, (1 << (10 - 5 + 1)) - 1);
+	same(t.clock_reads, reads);
+	same(t.e->stats.holds_vain, 12 + 3);
+
+	/* a hold that is cut short proves nothing, half the delay does */
+	straight(0, 1);
+	t.clock += 1;
+	for (i = 0; i < 3; i++) {
+		arrive(0, 1);
+		same(t.e->qlen, 1);
+		t.clock += conf.delay / 2 - (i < 2);
+		conf.key = !conf.key;
+		change(&conf);
+		run();
+	}
+	same(t.e->stats.holds_vain, 12 + 3 + 1);
+	straight(0, 1);
+	destroy();
+}
+
+static void test_push(void)
+{
+	struct reframer_config conf = usual;
+	enum reframer_urge urge;
+	u64 reads;
+
+	for (urge = REFRAMER_URGE_PUSH; urge <= REFRAMER_URGE_EXPRESS; urge++) {
+		const u64 *releases;
+
+		directed(&conf, 1);
+		releases = t.e->stats.releases + (urge == REFRAMER_URGE_PUSH ?
+						  REFRAMER_PUSH :
+						  REFRAMER_EXPRESS);
+		arrive(0, 1);
+		arrive(1, 3);
+		t.clock += 10;
+		enqueue_urge(1, 100, 256, urge);
+		run();
+		same(t.hash_out[1], 4);
+		same(*releases, 1);
+		same(t.e->stats.hold_sum, 10);
+
+		/* alone, and with those that come before it is sent */
+		reads = t.clock_reads;
+		enqueue_urge(2, 100, 256, urge);
+		enqueue_urge(2, 100, 256, urge);
+		enqueue(2, 100, 256);
+		same(t.clock_reads, reads);
+		run();
+		same(t.hash_out[2], 3);
+		same(*releases, 2);
+		same(t.e->qlen, 1);		/* that of flow 0 */
+		destroy();
+	}
+
+	/* a probe that it ends, and does not become */
+	conf.adaptive = 1;
+	directed(&conf, 1);
+	arrive(0, 1);
+	enqueue_urge(0, 100, 256, REFRAMER_URGE_PUSH);
+	run();
+	same(sent(), 2);
+	hold(0, 1);
+	enqueue_urge(1, 100, 256, REFRAMER_URGE_PUSH);
+	run();
+	arrive(1, 1);
+	same(t.e->qlen, 0);
+	destroy();
+}
+
+static void test_rekey(void)
+{
+	struct reframer_config conf = usual;
+	int i;
+
+	conf.burst = 4;
+	directed(&conf, 1);
+	arrive(0, 2);
+	arrive(1, 3);
+	for (i = 0; i < 6; i++)
+		enqueue(2, 100, 256);
+	dequeue();			/* in turn */
+	same(t.hash_out[2], 1);
+
+	/* three flows become one, in which 10 packets go before any other */
+	conf.key = 1;
+	change(&conf);
+	same(t.e->stats.releases[REFRAMER_PRESSURE], 2);
+	for (i = 0; i < 4; i++)
+		t.hash[i] = 5;
+	for (i = 0; i < 4; i++)
+		enqueue_urge(i, 100, 256, REFRAMER_URGE_EXPRESS);
+	for (i = 0; i < 6; i++)
+		check(dequeue(), "nothing to send");
+	same(t.hash_out[0] + t.hash_out[1] + t.hash_out[2], 7);
+
+	/* four are left when the key changes again */
+	conf.key = 2;
+	change(&conf);
+	for (i = 0; i < 4; i++)
+		t.hash[i] = 8 * i;
+	for (i = 3; i >= 0; i--)
+		enqueue_urge(i, 100, 256, REFRAMER_URGE_EXPRESS);
+	for (i = 0; i < 4; i++)
+		check(dequeue(), "nothing to send");
+	same(t.hash_out[0], 2);
+	same(t.hash_out[1], 3);
+	same(t.hash_out[2], 6);
+	same(t.hash_out[3], 0);
+	run();
+	same(t.e->qlen, 0);
+	same(sent(), 11 + 4 + 4);
+	destroy();
+}
+
+static void test_class(void)
+{
+	int i;
+
+	directed(&usual, 8 << 16);	/* one set, one way when shared */
+	arrive(CLASS(3), 1);
+	for (i = 0; i < 7; i++)
+		arrive(i, 1);
+	same(t.e->stats.collisions, 0);
+	arrive(7, 1);			/* a ninth flow */
+	same(t.e->stats.collisions, 1);
+	arrive(CLASS(3), 1);
+	same(t.e->stats.collisions, 1);
+	for (i = 0; i < REFRAMER_WAYS; i++)
+		arrive(CLASS(i), 1);
+	same(t.e->stats.collisions, 1 + 7);
+	t.clock += 1000;
+	drain();
+	same(t.e->qlen, 0);
+
+	/* to a slot in the last set, too */
+	for (i = 0; i < REFRAMER_WAYS; i++)
+		arrive(CLASS(i), 1);
+	arrive(CLASS(FLOWS_MAX - 1), 1);
+	same(t.e->stats.collisions, 1 + 7);
+	destroy();
+}
+
 static const struct {
 	const char *name;
 	void (*run)(void);
@@ -1359,6 +1851,10 @@ static const struct {
 	{ "a loud flow loses, quiet ones do not", test_quiet_flows },
 	{ "smallest and largest options", test_extremes },
 	{ "a change holds for what is held", test_change },
+	{ "flows are held that repay it", test_prediction },
+	{ "an urgent packet takes its flow along", test_push },
+	{ "a change of the key overtakes nobody", test_rekey },
+	{ "a class is always in its slot", test_class },
 };
 
 #define DIRECTED	((int)(sizeof(directed_tests) / \

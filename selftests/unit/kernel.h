@@ -10,6 +10,7 @@
 #include <strings.h>		/* ffs() */
 
 typedef uint8_t u8;
+typedef uint16_t u16;
 typedef uint32_t u32;
 typedef unsigned long long u64;
 
@@ -18,7 +19,6 @@ typedef unsigned long long u64;
 #define BIT(n)			(1UL << (n))
 #define __aligned(n)		__attribute__((aligned(n)))
 #define min_t(type, a, b)	((type)(a) < (type)(b) ? (type)(a) : (type)(b))
-#define READ_ONCE(x)		(*(const volatile typeof(x) *)&(x))
 #define WRITE_ONCE(x, value)	(*(volatile typeof(x) *)&(x) = (value))
 
 static inline int fls64(u64 x)
@@ -46,13 +46,18 @@ static inline bool list_empty(const struct list_head *list)
 	return list->next == list;
 }
 
+static inline void list_add(struct list_head *entry, struct list_head *list)
+{
+	entry->prev = list;
+	entry->next = list->next;
+	list->next->prev = entry;
+	list->next = entry;
+}
+
 static inline void list_add_tail(struct list_head *entry,
 				 struct list_head *list)
 {
-	entry->prev = list->prev;
-	entry->next = list;
-	list->prev->next = entry;
-	list->prev = entry;
+	list_add(entry, list->prev);
 }
 
 /* Who uses an entry that is on no list, or deletes it twice, crashes. */
