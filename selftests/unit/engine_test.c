@@ -15,14 +15,12 @@
  * The harness uses the engine as the qdisc does, with a timer that may be late
  * or fire for nothing.
  */
-#include <signal.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "kernel.h"
+#include "ktap.h"
 #include "reframer_engine.h"
 
 #define SEEDS		6
@@ -176,9 +174,7 @@ static const char *const coverage_name[C_COVERAGE] = {
 };
 
 static struct test {
-	int number;
-	const char *name;
-	u64 seed, op, random;
+	u64 seed, op;
 	struct reframer_engine *e;
 	struct model m;
 	u64 clock, clock_step, clock_reads;
@@ -186,7 +182,7 @@ static struct test {
 	u64 timer_at, timer_late;
 	u32 hash[TAGS];
 	u64 hash_in[TAGS], hash_out[TAGS];	/* packets so far */
-	u64 hash_next[TAGS];			/* number to be sent, or later */
+	u64 hash_next[TAGS];			/* the number to be sent */
 	int hash_first, hash_n;			/* in use in this phase */
 	bool hash_skewed;
 	int class_n, class_share;		/* of 100 packets */
@@ -198,80 +194,11 @@ static struct test {
 	u64 coverage[C_COVERAGE];
 } t;
 
-/* The end of a failed test. */
-static void __attribute__((noreturn)) not_ok(void)
+static void context(void)
 {
 	if (t.op)
 		printf("# operation %llu, %u flow slots; --seed %llu --ops %llu\n",
 		       t.op, t.e ? t.e->conf.flows : 0, t.seed, t.op);
-	printf("not ok %d %s\nBail out!\n", t.number, t.name);
-	fflush(stdout);
-	_exit(1);
-}
-
-static void __attribute__((noreturn, format(printf, 2, 3)))
-fail(int line, const char *format, ...)
-{
-	va_list args;
-
-	printf("# %s:%d: ", __FILE__, line);
-	va_start(args, format);
-	vprintf(format, args);
-	va_end(args);
-	printf("\n");
-	not_ok();
-}
-
-/* An assertion or a sanitizer, or the alarm: an endless loop. */
-static void on_signal(int sig)
-{
-	printf("# %s\n", strsignal(sig));
-	not_ok();
-}
-
-const char *__asan_default_options(void);
-const char *__ubsan_default_options(void);
-
-const char *__asan_default_options(void)
-{
-	return "abort_on_error=1";
-}
-
-const char *__ubsan_default_options(void)
-{
-	return "abort_on_error=1:print_stacktrace=1";
-}
-
-#define check(condition, ...)						\
-	do {								\
-		if (!(condition))					\
-			fail(__LINE__, __VA_ARGS__);			\
-	} while (0)
-
-/* @at: which of many, for the message */
-#define same_at(got, want, at)						\
-	do {								\
-		u64 _got = (got), _want = (want);			\
-		if (_got != _want)					\
-			fail(__LINE__, "%s is %llu, not %llu (%d)",	\
-			     #got, _got, _want, (int)(at));		\
-	} while (0)
-
-#define same(got, want)		same_at(got, want, 0)
-
-static u64 random64(void)
-{
-	u64 z = t.random += 0x9e3779b97f4a7c15ULL;
-
-	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9ULL;
-	z = (z ^ z >> 27) * 0x94d049bb133111ebULL;
-	return z ^ z >> 31;
-}
-
-/* 0 to n - 1 */
-static u64 below(u64 n)
-{
-	return random64() % n;
 }
 
 /* ---------------------------------------------------------- the model */
@@ -582,7 +509,8 @@ static void model_settle(int slot, enum reframer_urge urge)
 		t.coverage[C_NO_DELAY]++;
 	} else if (model_full(q)) {
 		model_release(slot, REFRAMER_FULL);
-	} else if (begins && t.e->conf.adaptive && !model_predict(&q->history)) {
+	} else if (begins && t.e->conf.adaptive &&
+		   !model_predict(&q->history)) {
 		model_release(slot, REFRAMER_PREDICTED);
 	}
 }
@@ -1338,7 +1266,7 @@ static void random_run(u64 seed, u64 ops)
 	int i;
 
 	t.seed = seed;
-	t.random = seed;
+	random_seed = seed;
 	t.packets = 0;
 	t.dropped = 0;
 	t.clock = 1000000000 + random64() % (1ULL << 40);
@@ -1857,8 +1785,7 @@ static const struct {
 	{ "a class is always in its slot", test_class },
 };
 
-#define DIRECTED	((int)(sizeof(directed_tests) / \
-			       sizeof(directed_tests[0])))
+#define DIRECTED	((int)ARRAY_SIZE(directed_tests))
 
 static u64 to_number(const char *text)
 {
@@ -1896,27 +1823,20 @@ int main(int argc, char **argv)
 		}
 	}
 
-	signal(SIGALRM, on_signal);
-	signal(SIGABRT, on_signal);
-	printf("TAP version 13\n1..%d\n",
-	       (int)runs + (replay ? 0 : DIRECTED));
+	ktap.context = context;
+	ktap_plan((int)runs + (replay ? 0 : DIRECTED));
 
 	for (i = 0; i < DIRECTED && !replay; i++) {
-		t.number++;
-		t.name = directed_tests[i].name;
-		alarm(60);
+		ktap_begin(directed_tests[i].name, 60);
 		directed_tests[i].run();
-		printf("ok %d %s\n", t.number, t.name);
+		ktap_ok();
 	}
 	for (; runs; runs--, seed++) {
 		snprintf(name, sizeof(name),
 			 "random operations: %llu, seed %llu", ops, seed);
-		t.number++;
-		t.name = name;
-		alarm(60 + ops / 1000);
+		ktap_begin(name, 60 + ops / 1000);
 		random_run(seed, ops);
-		printf("ok %d %s\n", t.number, t.name);
-		fflush(stdout);
+		ktap_ok();
 	}
 	return 0;
 }

@@ -17,6 +17,7 @@ typedef unsigned long long u64;
 #define U8_MAX			UINT8_MAX
 #define U64_MAX			(~0ULL)
 #define BIT(n)			(1UL << (n))
+#define ARRAY_SIZE(array)	(sizeof(array) / sizeof((array)[0]))
 #define __aligned(n)		__attribute__((aligned(n)))
 #define min_t(type, a, b)	((type)(a) < (type)(b) ? (type)(a) : (type)(b))
 #define WRITE_ONCE(x, value)	(*(volatile typeof(x) *)&(x) = (value))
