@@ -7,9 +7,9 @@
  * order of their arrival; one delay for all makes that the order of their
  * deadlines, too.  READY flows are sent in turns, one flow at a time.
  *
- *   reframer_add()     IDLE -> not listed yet     a packet joins its flow
+ *   reframer_flow_find(), reframer_flow_at()      the flow of a packet
  *   reframer_needs_time()                         whether to tell the time first
- *   reframer_settle()         -> HELD or READY    what the packet changed
+ *   reframer_arrive()  IDLE -> HELD or READY      a packet joins its flow
  *   reframer_expire()                             the timer: which flows are due
  *   reframer_release_due()    HELD -> READY       one due flow per turn
  *   reframer_pop()            READY -> IDLE       the next packet to send
@@ -17,6 +17,9 @@
  *
  * A hold that gathers no second packet was in vain.  The adaptive part learns
  * from that which flows to hold, see reframer_learn() and reframer_end_probe().
+ *
+ * A packet that need not wait, of an IDLE flow, when nothing else is to be sent,
+ * takes no slot: it goes straight through.
  *
  * Nothing here sleeps, allocates, reads a clock, takes a lock or loops over
  * more than the eight ways of a set.  There is no global state: the module
@@ -43,7 +46,8 @@
 
 /* Sees every release; the module hangs its tracepoint there. */
 #ifndef reframer_on_release
-#define reframer_on_release(e, flow, reason, hold)	do { } while (0)
+#define reframer_on_release(e, head, packets, bytes, hold, reason)	\
+	do { } while (0)
 #endif
 
 /* What of a packet makes its flow leave at once */
@@ -60,7 +64,8 @@ enum reframer_reason {
 	REFRAMER_PUSH,
 	REFRAMER_EXPRESS,
 	REFRAMER_PREDICTED,
-	REFRAMER_REASONS
+	REFRAMER_REASONS,
+	REFRAMER_WAIT = REFRAMER_REASONS	/* none */
 };
 
 /* What the engine keeps in the private bytes of skb->cb. */
@@ -108,6 +113,7 @@ struct reframer_set {
 	u8 active;		/* mask of ways that hold packets */
 	u8 shared;		/* mask of ways that hold a stranger's, too */
 	u8 probing;		/* mask of ways whose last packet was a probe */
+	u8 hand;		/* the way after the one that was taken last */
 	struct reframer_history history[REFRAMER_WAYS];
 } __aligned(64);
 
@@ -117,9 +123,7 @@ struct reframer_flow {
 	struct sk_buff *tail;
 	struct list_head node;	/* on held or ready */
 	struct list_head fat;	/* among flows of about the same size */
-	u64 arrival;		/* of the oldest packet when it became HELD, or
-				 * of the probe
-				 */
+	u64 arrival;		/* of the oldest packet, or of the probe */
 	u32 bytes;
 	u32 qlen:31;		/* 0: IDLE */
 	u32 ready:1;
@@ -156,6 +160,7 @@ struct reframer_engine {
 	/* read and written with every packet */
 	u32 qlen;
 	u32 memory;
+	struct sk_buff *straight;	/* to be sent before any other */
 	struct list_head held;
 	struct list_head ready;
 	u64 now;		/* the latest time that we were told */
@@ -300,7 +305,10 @@ static inline void reframer_set_tag(struct reframer_set *set, u32 way, u32 tag)
 	set->history[way] = (struct reframer_history) { 0 };
 }
 
-/* The flow of a hash; its way is active from now on. */
+/*
+ * The flow of a hash.  A new one takes the way that was taken longest ago, so
+ * that what is known of flows that are IDLE is kept for as long as possible.
+ */
 static inline struct reframer_flow *reframer_flow_find(struct reframer_engine *e,
 						       u32 hash)
 {
@@ -317,11 +325,13 @@ static inline struct reframer_flow *reframer_flow_find(struct reframer_engine *e
 		set->shared |= BIT(way);
 		reframer_count(&e->stats.collisions, 1);
 	} else {
-		way = ffs(~set->active) - 1;
+		u8 idle = ~set->active;
+
+		way = ffs((idle & U8_MAX << set->hand) ?: idle) - 1;
+		set->hand = way + 1;
 		reframer_set_tag(set, way, hash);
 	}
 found:
-	set->active |= BIT(way);
 	return &e->flows[index * REFRAMER_WAYS + way];
 }
 
@@ -340,36 +350,7 @@ static inline struct reframer_flow *reframer_flow_at(struct reframer_engine *e,
 			reframer_set_tag(set, way, tag);
 		}
 	}
-	set->active |= BIT(way);
 	return &e->flows[slot];
-}
-
-/*
- * A packet joins its flow, from reframer_flow_find() or reframer_flow_at().  The
- * caller goes on with reframer_settle() before anything else.
- */
-static inline void reframer_add(struct reframer_engine *e,
-				struct reframer_flow *flow,
-				struct sk_buff *skb, u32 hash)
-{
-	struct reframer_skb_cb *cb = reframer_skb_cb(skb);
-
-	cb->hash = hash;
-	cb->truesize = skb->truesize;
-	skb->next = NULL;
-	if (flow->qlen)
-		flow->tail->next = skb;
-	else
-		flow->head = skb;
-	flow->tail = skb;
-	reframer_flow_resize(e, flow, 1, qdisc_pkt_len(skb));
-
-	e->qlen++;
-	reframer_gauge(&e->memory, cb->truesize);
-	if (hash != e->last_in || !e->stats.packets_in)
-		reframer_count(&e->stats.runs_in, 1);
-	e->last_in = hash;
-	reframer_count(&e->stats.packets_in, 1);
 }
 
 /* 2^backoff - 1 packets go straight before the next probe. */
@@ -421,30 +402,6 @@ static inline void reframer_learn(struct reframer_engine *e,
 	}
 }
 
-/*
- * Must the caller set e->now before reframer_settle()?  Reading a clock for
- * every packet that goes straight through would be too dear.
- */
-static inline bool reframer_needs_time(struct reframer_engine *e,
-				       const struct reframer_flow *flow,
-				       enum reframer_urge urge)
-{
-	const struct reframer_set *set;
-	u32 way;
-
-	if (flow->ready)
-		return false;
-	if (flow->qlen > 1)
-		return urge || reframer_flow_full(e, flow);
-	if (!e->conf.delay)
-		return false;
-	set = reframer_set_of(e, flow);
-	way = reframer_way_of(e, flow);
-	return set->probing & BIT(way) ||
-	       (!urge && !(e->conf.adaptive && set->history[way].skip &&
-			   !set->history[way].credit));
-}
-
 /* A flow that nobody knows to repay it is not held. */
 static inline bool reframer_predict(struct reframer_engine *e,
 				    const struct reframer_flow *flow)
@@ -462,59 +419,161 @@ static inline bool reframer_predict(struct reframer_engine *e,
 	return false;
 }
 
+static inline void reframer_count_release(struct reframer_engine *e, u64 hold,
+					  enum reframer_reason reason)
+{
+	u32 class = min_t(u32, fls64(hold), REFRAMER_HOLD_HIST_LEN - 1);
+
+	reframer_count(&e->stats.releases[reason], 1);
+	reframer_count(&e->stats.hold_hist[class], 1);
+}
+
 static inline void reframer_release(struct reframer_engine *e,
 				    struct reframer_flow *flow,
 				    enum reframer_reason reason)
 {
 	u64 hold = e->now - flow->arrival;
-	u32 class = min_t(u32, fls64(hold), REFRAMER_HOLD_HIST_LEN - 1);
 
-	reframer_on_release(e, flow, reason, hold);
+	reframer_on_release(e, flow->head, flow->qlen, flow->bytes, hold, reason);
 	reframer_learn(e, flow, hold);
+	reframer_count_release(e, hold, reason);
 	list_move_tail(&flow->node, &e->ready);
 	flow->ready = 1;
 	reframer_gauge(&e->stats.flows_held, -1);
 	reframer_gauge(&e->stats.flows_ready, 1);
-	reframer_count(&e->stats.releases[reason], 1);
 	reframer_count(&e->stats.hold_sum, hold);
-	reframer_count(&e->stats.hold_hist[class], 1);
 	if (hold > e->stats.hold_max)
 		WRITE_ONCE(e->stats.hold_max, hold);
 	if (hold > (u64)e->conf.delay + e->stats.late_max)
 		WRITE_ONCE(e->stats.late_max, hold - e->conf.delay);
 }
 
-/* A flow that began becomes HELD, one that has no reason to wait READY. */
-static inline void reframer_settle(struct reframer_engine *e,
-				   struct reframer_flow *flow,
-				   enum reframer_urge urge)
+/* As it will be with the packet that comes. */
+static inline bool reframer_makes_full(const struct reframer_engine *e,
+				       const struct reframer_flow *flow,
+				       const struct sk_buff *skb)
 {
-	struct reframer_stats *s = &e->stats;
-	bool begins = flow->qlen == 1;
+	return flow->qlen + 1 >= e->conf.burst ||
+	       flow->bytes + qdisc_pkt_len(skb) >= e->conf.burst_bytes;
+}
+
+/*
+ * Must the caller set e->now before reframer_arrive()?  Reading a clock for every
+ * packet that goes straight through would be too dear.
+ */
+static inline bool reframer_needs_time(struct reframer_engine *e,
+				       const struct reframer_flow *flow,
+				       const struct sk_buff *skb,
+				       enum reframer_urge urge)
+{
+	const struct reframer_set *set = reframer_set_of(e, flow);
+	u32 way = reframer_way_of(e, flow);
 
 	if (flow->ready)
-		return;
-	if (begins) {
-		if (reframer_set_of(e, flow)->probing &
-		    BIT(reframer_way_of(e, flow)))
-			reframer_end_probe(e, flow);
-		flow->arrival = e->now;
+		return false;
+	if (flow->qlen)
+		return urge || reframer_makes_full(e, flow, skb);
+	if (!e->conf.delay)
+		return false;
+	if (set->probing & BIT(way))
+		return true;
+	if (urge || reframer_makes_full(e, flow, skb))
+		return false;
+	return !e->conf.adaptive || set->history[way].credit ||
+	       !set->history[way].skip;
+}
+
+/* A packet comes for an IDLE flow: why should it not wait? */
+static inline enum reframer_reason reframer_begin(struct reframer_engine *e,
+						  struct reframer_flow *flow,
+						  const struct sk_buff *skb,
+						  enum reframer_urge urge)
+{
+	if (reframer_set_of(e, flow)->probing & BIT(reframer_way_of(e, flow)))
+		reframer_end_probe(e, flow);
+	flow->arrival = e->now;
+	if (urge)
+		return urge == REFRAMER_URGE_PUSH ? REFRAMER_PUSH :
+						    REFRAMER_EXPRESS;
+	if (!e->conf.delay)
+		return REFRAMER_DEADLINE;
+	if (reframer_makes_full(e, flow, skb))
+		return REFRAMER_FULL;
+	if (e->conf.adaptive && !reframer_predict(e, flow))
+		return REFRAMER_PREDICTED;
+	return REFRAMER_WAIT;
+}
+
+static inline void reframer_count_flows(struct reframer_engine *e, u32 flows)
+{
+	if (flows > e->stats.flows_peak)
+		WRITE_ONCE(e->stats.flows_peak, flows);
+}
+
+/*
+ * A packet that need not wait takes no slot if nothing could be sent before it.
+ * What comes after it, of its own flow, too, will be sent after it.
+ */
+static inline bool reframer_straight(struct reframer_engine *e,
+				     struct sk_buff *skb,
+				     enum reframer_reason reason)
+{
+	if (e->straight || !list_empty(&e->ready) ||
+	    reframer_under_pressure(e))
+		return false;
+	e->straight = skb;
+	reframer_on_release(e, skb, 1, qdisc_pkt_len(skb), 0, reason);
+	reframer_count_release(e, 0, reason);
+	reframer_count_flows(e, e->stats.flows_held + 1);
+	return true;
+}
+
+/*
+ * A packet joins its flow, from reframer_flow_find() or reframer_flow_at() just
+ * before.  A flow that begins becomes HELD, one that has no reason to wait READY.
+ */
+static inline void reframer_arrive(struct reframer_engine *e,
+				   struct reframer_flow *flow,
+				   struct sk_buff *skb, u32 hash,
+				   enum reframer_urge urge)
+{
+	struct reframer_skb_cb *cb = reframer_skb_cb(skb);
+	enum reframer_reason reason = REFRAMER_WAIT;
+	struct reframer_stats *s = &e->stats;
+
+	cb->hash = hash;
+	cb->truesize = skb->truesize;
+	skb->next = NULL;
+	e->qlen++;
+	reframer_gauge(&e->memory, cb->truesize);
+	if (hash != e->last_in || !s->packets_in)
+		reframer_count(&s->runs_in, 1);
+	e->last_in = hash;
+	reframer_count(&s->packets_in, 1);
+
+	if (flow->qlen) {
+		flow->tail->next = skb;
+		if (!flow->ready && urge)
+			reason = urge == REFRAMER_URGE_PUSH ? REFRAMER_PUSH :
+							      REFRAMER_EXPRESS;
+		else if (!flow->ready && reframer_makes_full(e, flow, skb))
+			reason = REFRAMER_FULL;
+	} else {
+		reason = reframer_begin(e, flow, skb, urge);
+		if (reason != REFRAMER_WAIT &&
+		    reframer_straight(e, skb, reason))
+			return;
+		flow->head = skb;
+		reframer_set_of(e, flow)->active |=
+			BIT(reframer_way_of(e, flow));
 		list_add_tail(&flow->node, &e->held);
 		reframer_gauge(&s->flows_held, 1);
-		if (s->flows_held + s->flows_ready > s->flows_peak)
-			WRITE_ONCE(s->flows_peak,
-				   s->flows_held + s->flows_ready);
+		reframer_count_flows(e, s->flows_held + s->flows_ready);
 	}
-	if (urge == REFRAMER_URGE_EXPRESS)
-		reframer_release(e, flow, REFRAMER_EXPRESS);
-	else if (urge == REFRAMER_URGE_PUSH)
-		reframer_release(e, flow, REFRAMER_PUSH);
-	else if (!e->conf.delay)
-		reframer_release(e, flow, REFRAMER_DEADLINE);
-	else if (reframer_flow_full(e, flow))
-		reframer_release(e, flow, REFRAMER_FULL);
-	else if (begins && e->conf.adaptive && !reframer_predict(e, flow))
-		reframer_release(e, flow, REFRAMER_PREDICTED);
+	flow->tail = skb;
+	reframer_flow_resize(e, flow, 1, qdisc_pkt_len(skb));
+	if (reason != REFRAMER_WAIT)
+		reframer_release(e, flow, reason);
 }
 
 /* All that is held now is due: O(1), however many flows that are. */
@@ -597,15 +656,49 @@ static inline struct sk_buff *reframer_take(struct reframer_engine *e,
 	return skb;
 }
 
+static inline void reframer_count_out(struct reframer_engine *e,
+				      const struct sk_buff *skb)
+{
+	u32 hash = reframer_skb_cb(skb)->hash;
+
+	if (hash != e->last_out || !e->stats.packets_out)
+		reframer_count(&e->stats.runs_out, 1);
+	e->last_out = hash;
+	reframer_count(&e->stats.packets_out, 1);
+}
+
+static inline struct sk_buff *reframer_take_straight(struct reframer_engine *e)
+{
+	struct sk_buff *skb = e->straight;
+
+	e->straight = NULL;
+	e->qlen--;
+	reframer_gauge(&e->memory, -reframer_skb_cb(skb)->truesize);
+	return skb;
+}
+
+/* The packet that goes straight through, if there is one. */
+static inline struct sk_buff *reframer_pop_straight(struct reframer_engine *e)
+{
+	struct sk_buff *skb;
+
+	if (!e->straight)
+		return NULL;
+	skb = reframer_take_straight(e);
+	reframer_count_out(e, skb);
+	reframer_count(&e->stats.bursts, 1);
+	reframer_count(&e->stats.burst_hist[0], 1);
+	return skb;
+}
+
 /*
- * The next packet to send, or NULL.  A turn lasts until its flow is drained or
- * has had its burst; then the flow queues up again behind the others.
+ * The next packet to send after that, or NULL.  A turn lasts until its flow is
+ * drained or has had its burst; then the flow queues up again behind the others.
  */
 static inline struct sk_buff *reframer_pop(struct reframer_engine *e)
 {
 	struct reframer_flow *flow = reframer_first(&e->ready);
 	struct sk_buff *skb;
-	u32 hash;
 
 	if (!flow)
 		return NULL;
@@ -621,11 +714,7 @@ static inline struct sk_buff *reframer_pop(struct reframer_engine *e)
 			list_move_tail(&flow->node, &e->ready);
 	}
 
-	hash = reframer_skb_cb(skb)->hash;
-	if (hash != e->last_out || !e->stats.packets_out)
-		reframer_count(&e->stats.runs_out, 1);
-	e->last_out = hash;
-	reframer_count(&e->stats.packets_out, 1);
+	reframer_count_out(e, skb);
 	return skb;
 }
 
@@ -651,12 +740,17 @@ reframer_victim(const struct reframer_engine *e)
 	return fattest;
 }
 
-/* The packet to lose, the oldest of the fattest flow, or NULL if none is left */
+/*
+ * The packet to lose, the oldest of the fattest flow, or NULL if none is left.
+ * The one that goes straight through comes last: it was within the limits.
+ */
 static inline struct sk_buff *reframer_drop(struct reframer_engine *e,
 					    struct reframer_flow **victim)
 {
 	*victim = reframer_victim(e);
-	return *victim ? reframer_take(e, *victim) : NULL;
+	if (*victim)
+		return reframer_take(e, *victim);
+	return e->straight ? reframer_take_straight(e) : NULL;
 }
 
 /*

@@ -45,13 +45,12 @@
 #include "compat.h"
 
 struct reframer_engine;
-struct reframer_flow;
-static void reframer_trace_flow(const struct reframer_engine *e,
-				const struct reframer_flow *flow, int reason,
-				u64 hold);
-#define reframer_on_release(e, flow, reason, hold) do {			\
+static void reframer_trace(const struct reframer_engine *e,
+			   const struct sk_buff *head, u32 packets, u32 bytes,
+			   u64 hold, int reason);
+#define reframer_on_release(e, head, packets, bytes, hold, reason) do {	\
 	if (trace_reframer_release_enabled())				\
-		reframer_trace_flow(e, flow, reason, hold);		\
+		reframer_trace(e, head, packets, bytes, hold, reason);	\
 } while (0)
 
 #include "reframer_trace.h"
@@ -82,16 +81,15 @@ struct reframer_sched_data {
 	u64 drop_filter;
 };
 
-static void reframer_trace_flow(const struct reframer_engine *e,
-				const struct reframer_flow *flow, int reason,
-				u64 hold)
+static void reframer_trace(const struct reframer_engine *e,
+			   const struct sk_buff *head, u32 packets, u32 bytes,
+			   u64 hold, int reason)
 {
 	const struct reframer_sched_data *q =
 		container_of(e, struct reframer_sched_data, engine);
 
-	trace_reframer_release(q->watchdog.qdisc,
-			       reframer_skb_cb(flow->head)->hash, flow->qlen,
-			       flow->bytes, hold, reason);
+	trace_reframer_release(q->watchdog.qdisc, reframer_skb_cb(head)->hash,
+			       packets, bytes, hold, reason);
 }
 
 static void reframer_arm(struct reframer_sched_data *q, u64 expires)
@@ -165,7 +163,7 @@ static u32 reframer_hash(const struct reframer_sched_data *q,
 		return jhash_1word(skb->mark, q->perturbation);
 	}
 
-	skb_flow_dissect_flow_keys(skb, &keys, FLOW_DISSECTOR_F_STOP_AT_FLOW_LABEL);
+	skb_flow_dissect_flow_keys(skb, &keys, 0);
 	switch (q->engine.conf.key) {
 	case REFRAMER_KEY_SRC:
 		a = (__force u32)flow_get_u32_src(&keys);
@@ -278,10 +276,9 @@ static int reframer_enqueue(struct sk_buff *skb, struct Qdisc *sch,
 		flow = reframer_flow_find(e, hash);
 	}
 	urge = reframer_urge(sch, skb);
-	reframer_add(e, flow, skb, hash);
-	if (reframer_needs_time(e, flow, urge))
+	if (reframer_needs_time(e, flow, skb, urge))
 		e->now = ktime_get_ns();
-	reframer_settle(e, flow, urge);
+	reframer_arrive(e, flow, skb, hash, urge);
 	qdisc_qstats_backlog_inc(sch, skb);
 	sch->q.qlen++;
 
@@ -303,6 +300,9 @@ static struct sk_buff *reframer_dequeue(struct Qdisc *sch)
 	struct reframer_engine *e = &q->engine;
 	struct sk_buff *skb;
 
+	skb = reframer_pop_straight(e);
+	if (skb)
+		goto out;
 	if (!e->turn) {
 		if (reframer_waiting(e) &&
 		    !hrtimer_is_queued(&q->watchdog.timer)) {
@@ -320,6 +320,7 @@ static struct sk_buff *reframer_dequeue(struct Qdisc *sch)
 	skb = reframer_pop(e);
 	if (!skb)
 		return NULL;
+out:
 	sch->q.qlen--;
 	qdisc_qstats_backlog_dec(sch, skb);
 	qdisc_bstats_update(sch, skb);
@@ -723,7 +724,8 @@ static void reframer_walk(struct Qdisc *sch, struct qdisc_walker *arg)
 
 	if (arg->stop)
 		return;
-	for (i = 0; i < e->conf.flows; i++) {
+	/* 16 bits name a class: the last of 65536 slots has no name */
+	for (i = 0; i < min(e->conf.flows, 0xffffU); i++) {
 		if (!(READ_ONCE(e->sets[i / REFRAMER_WAYS].active) &
 		      BIT(i % REFRAMER_WAYS)))
 			arg->count++;
