@@ -68,11 +68,11 @@ static const struct layer {
 	{ "udpff", 17, 16, 0, 0, 1,
 	  .bytes = { 0, 0, 0, 9, [8] = 255, 255, 255, 255, 255, 255, 255, 255 } },
 	{ "echo6", 58, 8, .bytes = { 128 } },
+	{ "mld", 58, 24, .bytes = { 132 } },
 	{ "rs", 58, 8, .bytes = { 133 } },
 	{ "ns", 58, 24, .bytes = { 135 } },
 	{ "redirect", 58, 40, .bytes = { 137 } },
-	{ "mld", 58, 8, .bytes = { 132 } },
-	{ "mld2", 58, 8, .bytes = { 143 } },
+	{ "renumber", 58, 16, .bytes = { 138 } },
 };
 
 /* A frame, but for what differs from packet to packet; 0: no such offset */
@@ -108,7 +108,7 @@ static const char usage[] =
 "  -k KIND     kind of the packets (ip4.udp): headers, joined by dots, of\n"
 "                vlan qinq arp ip4 ip4opt ip4first ip4later ip4far\n"
 "                ip6 hop dst route ah atomic first later near\n"
-"                tcp udp udpff echo6 rs ns redirect mld mld2\n"
+"                tcp udp udpff echo6 mld rs ns redirect renumber\n"
 "              ip4opt, hop and dst have room for the payload in their options,\n"
 "              so that what follows may be cut off by -l\n"
 "  -c NS       a closed loop: each packet so long after the last one has left\n"
@@ -304,7 +304,7 @@ static void add_layer(struct kind *k, const struct layer *l, uint8_t **next,
 		k->addr = k->len + l->addr;
 	if (l->port)
 		k->port = k->len + l->port - 1;
-	if (l->load)
+	if (l->load && !k->load)
 		k->load = k->len + l->load;
 	switch (l->type) {
 	case 0x0800:

@@ -1,0 +1,294 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# Adaptive: flows are held only when it pays, to the packet and the nanosecond.
+#
+# Needs virtual time; bound.sh tells about the times to choose.
+
+# shellcheck source-path=SCRIPTDIR source=lib.sh
+. "$(dirname "$0")/lib.sh"
+
+if ! virtual_time; then
+	echo "TAP version 13"
+	skip_all "needs virtual time (time-travel=inf-cpu)"
+fi
+
+# With the default slack, flows go earlier than their own deadline.
+EXACT="slack 0"
+
+# run OPTIONS STEP...: through a new reframer.  A step is the arguments of flowgen
+# or "change OPTIONS".
+run() {
+	local step
+
+	# shellcheck disable=SC2086 # words
+	reframer $1
+	shift
+	capture -L "$TMP/list"
+	for step; do
+		# shellcheck disable=SC2086 # words
+		case $step in
+		change*) qdisc change dev tx0 root reframer ${step#change} ;;
+		*) send -W 1 $step ;;
+		esac
+	done
+	wait_drained
+	arrived
+	qdisc del dev tx0 root
+}
+
+# flows OPTIONS STEP...: as run(); with a timer a tick late, see bound.sh, once more
+flows() {
+	local tries
+
+	for ((tries = 0; tries < 6; tries++)); do
+		run "$@"
+		[[ $QS != *'"late_max_ns":0,'* ]] || break
+	done
+	expect in_order '.cap.missing == 0' accounted empty_now \
+		'.cap.packets == .r.packets_in' '.r.hold.late_max_ns == 0'
+}
+
+# fate FLOW WANT: what became of its packets, in the order of sending.
+#   .    went straight
+#   h    was held for the delay, for nothing
+#   gN   N packets were gathered in the delay of the first
+#   NxW  N times W
+fate() {
+	awk -v flow="$1" '
+		function say(what) {
+			if (what == last) {
+				times++
+				return
+			}
+			if (times)
+				printf "%s%s ", (times > 1 ? times "x" : ""), last
+			last = what
+			times = 1
+		}
+		function group() {
+			if (n == 1 && left == sent)
+				say(".")
+			else if (left == sent + 64000)
+				say(n == 1 ? "h" : "g" n)
+			else if (n)
+				say(n "?" left - sent)
+		}
+		$1 != flow { next }
+		!n || $4 != left { group(); n = 0; sent = $3; left = $4 }
+		{ n++ }
+		END { group(); say("") }' "$TMP/list" >"$TMP/fate"
+	[ "$(<"$TMP/fate")" = "$2 " ] ||
+		fail "flow $1: $(<"$TMP/fate"), not $2"
+}
+
+# held FLOW WANT: for how many ns each of its packets was, up to the next multiple
+# of 512: the sender may have been a tick late
+held() {
+	awk -v flow="$1" '
+		$1 == flow { printf "%d ", int(($4 - $3 + 511) / 512) * 512 }
+		' "$TMP/list" >"$TMP/held"
+	[ "$(<"$TMP/held")" = "$2 " ] ||
+		fail "flow $1: held for $(<"$TMP/held"), not $2"
+}
+
+# pings QDISC...: ten, whose round trips of RTT microseconds are all the same
+pings() {
+	qdisc add dev tx0 root handle 1: "$@"
+	in_tx ping -n -c 10 -i 0.02 10.0.2.2 >"$TMP/pings"
+	show
+	qdisc del dev tx0 root
+	RTT=$(sed -nE 's/.* time=0\.0*([0-9]+) ms$/\1/p' "$TMP/pings" | uniq -c)
+	[[ $RTT == *" 10 "* ]] || fail "$(<"$TMP/pings")"
+	RTT=${RTT##* }
+}
+
+test_ping() {
+	local rtt
+
+	command -v ping >/dev/null || skip "ping is missing"
+	pings pfifo
+	rtt=$RTT
+	pings reframer
+	[ "$RTT" = "$rtt" ] || fail "$RTT us, with pfifo $rtt us"
+	expect '.r.packets_out == 10 and .r.releases.predicted == 10' \
+		'.r.hold.max_ns == 0 and .r.timers == 0'
+	pings reframer noadaptive
+	[ "$RTT" = $((rtt + 64)) ] || fail "$RTT us, with pfifo $rtt us"
+}
+
+test_first_packets_of_flows() {
+	flows "" "-x 0@0,1@4096,2@8192,3@12288,4@16384,5@20480,6@24576,7@28672"
+	expect '.cap.hold_ns.max == 0' '.r.releases.predicted == 8' \
+		'.r.hold.max_ns == 0 and .r.timers == 0'
+}
+
+# Requests or responses, whose round trip is longer than the delay
+test_mouse() {
+	flows "" "-x 0@0+131072*1000"
+	fate 0 "1000x."
+	expect '.r.releases.predicted == 1000' '.r.timers == 0' \
+		'.r.hold.max_ns == 0 and .r.holds == {"paid": 0, "vain": 0}'
+}
+
+# The second one might come in time, but waits for an answer to the first: one of
+# ever more packets is held to find out.
+test_ping_pong() {
+	flows "$EXACT" "-c 32768 -n 10"
+	fate 0 ". h 2x. h 4x. h"
+	flows "$EXACT" "-c 32768 -n 1000"
+	fate 0 ". h 2x. h 4x. h 8x. h 16x. h 32x. h 64x. h 128x. h 256x. h 480x."
+	expect '.r.holds == {"paid": 0, "vain": 9}' \
+		'.r.releases.deadline == 9 and .r.releases.predicted == 991'
+}
+
+# The longest gap in which a second packet comes in time
+test_gap() {
+	flows "$EXACT" "-x 0@0+61440*9,1@4096+65536*9"
+	fate 0 ". 4xg2"
+	fate 1 "9x."
+	expect '.r.holds == {"paid": 4, "vain": 0}'
+}
+
+test_trains() {
+	flows "$EXACT noadaptive" "-x 0@0+4096*8+1048576*20"
+	fate 0 "20xg8"
+	flows "$EXACT" "-x 0@0+4096*8+1048576*20"
+	fate 0 ". g7 19xg8"
+	expect '.r.holds == {"paid": 20, "vain": 0}' \
+		'.r.releases.deadline == 20 and .r.releases.predicted == 1'
+	# one without an end
+	flows "$EXACT" "-x 0@0+8192*100"
+	fate 0 ". 12xg8 g3"
+}
+
+# The first two packets tell: held from the second on.  Then three holds in vain
+# use up its credit, one or two after fewer trains.
+test_train_becomes_mouse() {
+	flows "$EXACT" "-x 0@0+8192*8+1048576*3,0@4194304+131072*20"
+	fate 0 ". g7 2xg8 3xh 17x."
+	flows "$EXACT" "-x 0@0+8192*8,0@4194304+131072*20"
+	fate 0 ". g7 2xh 18x."
+	expect '.r.holds == {"paid": 1, "vain": 2}'
+}
+
+# A mouse has a probe in eight packets: its 15th, here.
+test_mouse_becomes_train() {
+	flows "$EXACT" "-x 0@0+131072*15,0@4194304+8192*24"
+	fate 0 "23x. 2xg8"
+	# when the probe is next
+	flows "$EXACT" "-x 0@0+131072*22,0@4194304+8192*17"
+	fate 0 "23x. 2xg8"
+}
+
+test_mouse_train_mouse_train() {
+	flows "$EXACT" "-x 0@0+131072*15,0@4194304+8192*24,0@6291456+131072*15,0@10485760+8192*16"
+	fate 0 "23x. 2xg8 3xh 20x. g8"
+}
+
+# After ten holds in vain, 1023 packets go straight; then a probe.
+test_ping_pong_becomes_train() {
+	flows "$EXACT" "-c 32768 -n 1033" "-S 1033 -x 0@0+8192*1040"
+	fate 0 ". h 2x. h 4x. h 8x. h 16x. h 32x. h 64x. h 128x. h 256x. h 512x. h 1024x. 2xg8"
+	expect '.r.holds == {"paid": 2, "vain": 10}'
+}
+
+# A packet that ends a message is not held, but may end a probe.
+test_push() {
+	flows "$EXACT" "-k ip4.tcp -x 0@0,0@4096:P,0@8192,1@0+131072*20:P"
+	fate 0 "2x. h"
+	fate 1 "20x."
+	expect '.r.releases.push == 21 and .r.releases.predicted == 1'
+	# too late to be in time: one packet later the next probe, held after that
+	flows "$EXACT" "-k ip4.tcp -x 0@0,0@131072:P,0@135168+4096*3"
+	fate 0 "4x. h"
+	# data and the end of a message, gathered until then
+	flows "$EXACT" "-k ip4.tcp -x 0@0+4096*4+131072*3,0@16384+131072*3:P"
+	held 0 "0 12288 8192 4096 0 16384 12288 8192 4096 0 16384 12288 8192 4096 0"
+	expect '.r.holds == {"paid": 3, "vain": 0}'
+}
+
+# mixed: four trains of three packets and four mice; the mice never wait, and the
+# trains are what they would be without them.
+TRAINS="0@0+20480*3+1048576*20,1@4096+20480*3+1048576*20,2@8192+20480*3+1048576*20,3@12288+20480*3+1048576*20"
+MICE="4@16384+262144*80,5@36864+262144*80,6@57344+262144*80,7@61440+262144*80"
+mixed() {
+	local flow
+
+	for flow in 0 1 2 3; do
+		fate $flow ". g2 19xg3"
+	done
+	for flow in 4 5 6 7; do
+		fate $flow "80x."
+	done
+	expect '.r.holds == {"paid": 80, "vain": 0}' '.r.releases.predicted == 324'
+}
+
+test_trains_and_mice() {
+	flows "$EXACT" "-x $TRAINS,$MICE"
+	mixed
+}
+
+# In one set of the flow table, all of them are known.
+test_trains_and_mice_in_one_set() {
+	flows "$EXACT flows 8" "-x $TRAINS,$MICE"
+	mixed
+}
+
+# With the default slack, the four trains go together.
+test_trains_and_mice_with_slack() {
+	local flow early want i
+
+	flows "" "-x $TRAINS,$MICE"
+	for flow in 0 1 2 3; do
+		early=$((flow * 4096))
+		want="0 $((64000 - early)) $((43520 - early))"
+		for ((i = 0; i < 19; i++)); do
+			want+=" $((64000 - early)) $((43520 - early)) $((23040 - early))"
+		done
+		held $flow "$want"
+	done
+	for flow in 4 5 6 7; do
+		fate $flow "80x."
+	done
+	expect '.r.timers == 20' '.r.holds.paid == 80'
+}
+
+# Slack is a quarter of the delay: 16 us.
+test_slack() {
+	flows "" "-x 0@0+20480*3+1048576*2,1@12288+20480*3+1048576*2,2@16384+20480*3+1048576*2"
+	held 0 "0 64000 43520 64000 43520 23040"
+	held 1 "0 51712 31232 51712 31232 10752"
+	held 2 "0 64000 43520 64000 43520 23040"
+}
+
+# A hold that the slack cut to less than half of the delay proves nothing.
+test_short_holds() {
+	flows "slack 64us" "-x 0@0+4096*3+1048576*8,1@12288+4096*3,1@1089536+1048576*3,1@4214784+1048576*4"
+	held 1 "0 51712 47616 23040 23040 23040 43520 43520 0 0"
+	expect '.r.holds == {"paid": 9, "vain": 2}'
+}
+
+# What was learned of a flow is forgotten when its slot is another's.
+test_forgotten() {
+	flows "$EXACT flows 8" "-x 0@0+4096*8+1048576*3,1@3145728,2@3149824,3@3153920,4@3158016,5@3162112,6@3166208,7@3170304,0@4194304+4096*8"
+	fate 0 ". g7 3xg8"
+	flows "$EXACT flows 8" "-x 0@0+4096*8+1048576*3,1@3145728,2@3149824,3@3153920,4@3158016,5@3162112,6@3166208,7@3170304,8@3174400,0@4194304+4096*8"
+	fate 0 ". g7 2xg8 . g7"
+}
+
+test_noadaptive_and_back() {
+	flows "$EXACT" "-x 0@0+131072*9" "change noadaptive" \
+		"-S 9 -x 0@0+131072*20" "change adaptive" "-S 29 -x 0@0+131072*9"
+	fate 0 "9x. 20xh 9x."
+}
+
+test_no_delay() {
+	flows "delay 0" "-x $TRAINS"
+	expect '.cap.hold_ns.max == 0' '.r.releases.deadline == 240' \
+		'released == 240 and .r.timers == 0'
+	# and what was not learned without
+	flows "delay 0 slack 0" "-x 0@0+4096*8" "change delay 64us" "-S 8 -x 0@0+4096*8"
+	fate 0 "9x. g7"
+}
+
+run_tests "$@"
