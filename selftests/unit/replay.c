@@ -1,0 +1,1019 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The engine under traffic: how well does it group, whom does it delay?
+ *
+ * Feeds the engine as the qdisc does, with recorded arrivals (tables/) and with
+ * synthetic ones, in a time of its own: nothing but waiting takes time, the
+ * timer is exact, the device takes what it gets.  All runs are repeatable.
+ * docs/predictor.md says what came out.
+ *
+ * Other predictors than the engine's own live here: they see every packet and
+ * make those that they would not hold express, with `noadaptive`.  So all differ
+ * in nothing but what they decide.
+ */
+#include <stdlib.h>
+
+#include "kernel.h"
+#include "ktap.h"
+
+static void on_release(const struct sk_buff *head, u32 packets, u64 hold);
+#define reframer_on_release(e, head, packets, bytes, hold, reason)	\
+	on_release(head, packets, hold)
+#include "reframer_engine.h"
+
+#ifndef TABLES
+#define TABLES		"tables"
+#endif
+
+#define US		1000ULL
+#define DELAY		(64 * US)
+#define PACKETS		40000	/* of synthetic traffic */
+#define CLIENTS_MAX	64
+#define WINDOW_MAX	16	/* packets of a client under way */
+
+/* The predictors */
+#define GAP_WEIGHT	8	/* a new gap counts one eighth */
+#define GAP_MAX		(8 * DELAY)
+#define COUNTER_MAX	3
+#define COUNTER_PROBE	16	/* without credit, one packet of so many is held */
+
+enum predictor {
+	SHIPPED,		/* the engine's own */
+	GAP,			/* expects a gap as those before it */
+	GAP_TWICE,		/* the same, content with twice the delay */
+	COUNTER,		/* of past holds; probes by holding */
+	ALWAYS,			/* noadaptive */
+	NEVER,
+	ORACLE,			/* knows whether a second packet will come */
+	PREDICTORS
+};
+
+static const char *const predictor_name[PREDICTORS] = {
+	"shipped", "gap", "gap-twice", "counter", "always", "never", "oracle"
+};
+
+struct arrival {
+	u64 at;			/* ns */
+	u64 next;		/* of its flow, U64_MAX if none */
+	u32 flow;
+	u32 bytes;
+	u32 number;		/* keeps the order of those at the same time */
+	u8 urge;		/* enum reframer_urge */
+	bool mouse;		/* of a flow that has nothing to gain */
+};
+
+/* Those who wait for an answer before they go on */
+struct clients {
+	u32 n;
+	u64 rtt;		/* ns from a packet's release to the next one */
+	u64 jitter;		/* up to so much more */
+	u32 batch;		/* packets of a request, sent together */
+	bool ack;		/* each packet calls for one, as TCP's ACKs do */
+};
+
+struct traffic {
+	const char *name;
+	struct arrival *arrival;
+	u32 n;
+	u32 flows;
+	bool nopush;
+	struct clients clients;
+};
+
+/* What other predictors than the engine's know of a flow */
+struct guess {
+	u64 last;		/* arrival */
+	u64 gap;
+	bool seen, seen_gap;
+	u8 credit;
+	u8 probe;		/* packets until the next one */
+};
+
+struct client {
+	u64 due[WINDOW_MAX];
+	u32 first, n;
+	u32 released;		/* of the request that is under way */
+};
+
+struct packet {
+	struct sk_buff skb;	/* first */
+	struct arrival arrival;
+};
+
+struct run {
+	struct reframer_engine e;
+	const struct traffic *t;
+	enum predictor predictor;
+	struct packet *packet;
+	struct guess *guess;
+	struct client client[CLIENTS_MAX];
+	u32 n;			/* packets so far */
+	u64 now;
+	u64 timer_at;
+	bool timer_queued, armed;
+	u64 timers, clocks;
+	u64 hold, hold_max;	/* of packets, ns */
+	u64 mice, mice_hold, mice_hold_max;
+};
+
+static struct run r;
+
+/*
+ * The predictors
+ */
+
+static bool measures_gaps(void)
+{
+	return r.predictor == GAP || r.predictor == GAP_TWICE;
+}
+
+/* Every packet, before it joins its flow. */
+static void guess_arrival(struct guess *g)
+{
+	u64 gap = min_t(u64, r.now - g->last, GAP_MAX);
+
+	if (g->seen_gap)
+		g->gap = (g->gap * (GAP_WEIGHT - 1) + gap) / GAP_WEIGHT;
+	else if (g->seen)
+		g->gap = gap;
+	g->seen_gap = g->seen;
+	g->seen = true;
+	g->last = r.now;
+}
+
+/* Is a packet held that finds its flow IDLE? */
+static bool guess_hold(struct guess *g, const struct arrival *a)
+{
+	switch (r.predictor) {
+	case GAP:
+		return g->seen_gap && g->gap <= r.e.conf.delay;
+	case GAP_TWICE:
+		return g->seen_gap && g->gap <= 2 * r.e.conf.delay;
+	case COUNTER:
+		if (g->credit)
+			return true;
+		if (!g->seen) {		/* the first one goes, then a probe */
+			g->seen = true;
+			return false;
+		}
+		if (g->probe--)
+			return false;
+		g->probe = COUNTER_PROBE - 1;
+		return true;
+	case NEVER:
+		return false;
+	case ORACLE:
+		return a->next - a->at <= r.e.conf.delay;
+	default:
+		return true;
+	}
+}
+
+static void on_release(const struct sk_buff *head, u32 packets, u64 hold)
+{
+	const struct packet *p = (const struct packet *)head;
+	struct guess *g = &r.guess[p->arrival.flow];
+
+	if (r.predictor != COUNTER)
+		return;
+	if (packets > 1) {
+		if (g->credit < COUNTER_MAX)
+			g->credit++;
+	} else if (hold && hold >= r.e.conf.delay / 2 && g->credit) {
+		g->credit--;
+	}
+}
+
+/*
+ * What the qdisc does.  Never inline: a profiler counts what is in these two.
+ */
+
+static __attribute__((noinline)) void enqueue(struct packet *p, u32 hash,
+					      enum reframer_urge urge)
+{
+	struct reframer_engine *e = &r.e;
+	struct reframer_flow *flow = reframer_flow_find(e, hash);
+
+	if (r.predictor != SHIPPED) {
+		struct guess *g = &r.guess[p->arrival.flow];
+
+		if (measures_gaps())
+			guess_arrival(g);
+		if (!urge && !flow->qlen && !guess_hold(g, &p->arrival))
+			urge = REFRAMER_URGE_EXPRESS;
+	}
+	if (reframer_needs_time(e, flow, &p->skb, urge) || measures_gaps()) {
+		e->now = r.now;
+		r.clocks++;
+	}
+	reframer_arrive(e, flow, &p->skb, hash, urge);
+	if (reframer_under_pressure(e))
+		reframer_press(e);
+}
+
+static __attribute__((noinline)) struct packet *dequeue(void)
+{
+	struct reframer_engine *e = &r.e;
+
+	if (e->straight)
+		return (struct packet *)reframer_pop_straight(e);
+	if (!e->turn) {
+		if (reframer_waiting(e) && !r.timer_queued) {
+			if (r.armed) {
+				r.armed = false;
+				r.timers++;
+			}
+			r.clocks++;
+			reframer_expire(e, r.now);
+			if (reframer_waiting(e)) {
+				r.timer_at = reframer_deadline(e);
+				r.timer_queued = true;
+				r.armed = true;
+			}
+		}
+		reframer_release_due(e);
+	}
+	return (struct packet *)reframer_pop(e);
+}
+
+/*
+ * The loop
+ */
+
+/* As good as random: some flows have a set in common. */
+static u32 flow_hash(u32 flow)
+{
+	u32 x = flow + 1;
+
+	x = (x ^ x >> 16) * 0x85ebca6b;
+	x = (x ^ x >> 13) * 0xc2b2ae35;
+	return x ^ x >> 16;
+}
+
+static void client_send(u32 client, u64 at)
+{
+	struct client *c = &r.client[client];
+
+	assert(c->n < WINDOW_MAX);
+	/* in order, whatever the jitter says */
+	if (c->n)
+		at = at > c->due[(c->first + c->n - 1) % WINDOW_MAX] ? at :
+		     c->due[(c->first + c->n - 1) % WINDOW_MAX];
+	c->due[(c->first + c->n++) % WINDOW_MAX] = at;
+}
+
+static void client_request(u32 client, u64 at)
+{
+	u32 i;
+
+	for (i = 0; i < r.t->clients.batch; i++)
+		client_send(client, at + i * US);
+}
+
+static void client_released(u32 client)
+{
+	const struct clients *conf = &r.t->clients;
+	u64 at = r.now + conf->rtt + below(conf->jitter);
+
+	if (conf->ack) {
+		client_send(client, at);
+	} else if (++r.client[client].released == conf->batch) {
+		r.client[client].released = 0;
+		client_request(client, at);
+	}
+}
+
+/* The next packet that any client sends: who, or -1 */
+static int client_next(u64 *at)
+{
+	int i, next = -1;
+
+	for (i = 0; i < (int)r.t->clients.n; i++) {
+		const struct client *c = &r.client[i];
+
+		if (c->n && (next < 0 || c->due[c->first] < *at)) {
+			next = i;
+			*at = c->due[c->first];
+		}
+	}
+	return next;
+}
+
+/* The next arrival, made into a packet, if it is before the timer */
+static struct packet *arrival_next(void)
+{
+	struct packet *p = &r.packet[r.n];
+	int client;
+	u64 at;
+
+	if (r.n == r.t->n)
+		return NULL;
+	if (!r.t->clients.n) {
+		p->arrival = r.t->arrival[r.n];
+	} else {
+		struct client *c;
+
+		client = client_next(&at);
+		if (client < 0 || (r.timer_queued && r.timer_at <= at))
+			return NULL;
+		c = &r.client[client];
+		c->first = (c->first + 1) % WINDOW_MAX;
+		c->n--;
+		p->arrival = (struct arrival) { .at = at, .next = U64_MAX,
+			.flow = client, .bytes = 100 };
+	}
+	if (r.timer_queued && r.timer_at <= p->arrival.at)
+		return NULL;
+	r.n++;
+	return p;
+}
+
+static void leave(struct packet *p)
+{
+	u64 hold = r.now - p->arrival.at;
+
+	r.hold += hold;
+	if (hold > r.hold_max)
+		r.hold_max = hold;
+	if (p->arrival.mouse) {
+		r.mice++;
+		r.mice_hold += hold;
+		if (hold > r.mice_hold_max)
+			r.mice_hold_max = hold;
+	}
+	if (r.t->clients.n)
+		client_released(p->arrival.flow);
+}
+
+static void run(const struct traffic *t, enum predictor which, u32 slack)
+{
+	struct packet *p;
+	u32 i;
+
+	free(r.packet);
+	free(r.guess);
+	free(r.e.sets);
+	free(r.e.flows);
+	r = (struct run) {
+		.t = t, .predictor = which,
+		.packet = calloc(t->n, sizeof(*r.packet)),
+		.guess = calloc(t->flows, sizeof(*r.guess)),
+		.now = US,
+		.e.conf = {
+			.delay = DELAY, .slack = slack,
+			.burst = REFRAMER_BURST_DEFAULT,
+			.burst_bytes = REFRAMER_BURST_BYTES_DEFAULT,
+			.limit = REFRAMER_LIMIT_DEFAULT,
+			.memory_limit = REFRAMER_MEMORY_LIMIT_DEFAULT,
+			.flows = REFRAMER_FLOWS_DEFAULT,
+			.adaptive = which == SHIPPED, .push = !t->nopush,
+		},
+	};
+	r.e.sets = aligned_alloc(64, r.e.conf.flows / REFRAMER_WAYS *
+				     sizeof(*r.e.sets));
+	r.e.flows = aligned_alloc(64, r.e.conf.flows * sizeof(*r.e.flows));
+	assert(r.packet && r.guess && r.e.sets && r.e.flows);
+	memset(r.e.sets, 0, r.e.conf.flows / REFRAMER_WAYS *
+			    sizeof(*r.e.sets));
+	memset(r.e.flows, 0, r.e.conf.flows * sizeof(*r.e.flows));
+	reframer_engine_init(&r.e);
+	random_seed = 1;
+	for (i = 0; i < t->clients.n; i++)
+		client_request(i, r.now + below(t->clients.rtt));
+
+	for (;;) {
+		p = arrival_next();
+		if (p) {
+			enum reframer_urge urge = p->arrival.urge;
+
+			r.now = p->arrival.at;
+			p->skb.cb.pkt_len = p->arrival.bytes;
+			p->skb.truesize = p->arrival.bytes + 768;
+			if (t->nopush && urge == REFRAMER_URGE_PUSH)
+				urge = REFRAMER_NO_URGE;
+			enqueue(p, flow_hash(p->arrival.flow), urge);
+		} else if (r.timer_queued) {
+			r.now = r.timer_at;
+			r.timer_queued = false;
+		} else {
+			break;
+		}
+		while ((p = dequeue()))
+			leave(p);
+	}
+	assert(r.n == t->n && r.e.stats.packets_out == t->n && !r.e.qlen);
+}
+
+/* What came out of the last run; times in us */
+
+static double burst(void)
+{
+	return (double)r.n / r.e.stats.bursts;
+}
+
+static double mean_hold(void)
+{
+	return (double)r.hold / r.n / US;
+}
+
+static double per_packet(u64 n)
+{
+	return (double)n / r.n;
+}
+
+/*
+ * The longest bursts that the delay allows: a flow's first packet opens a
+ * window, a full burst or an urge closes it.
+ */
+static double optimum(const struct traffic *t)
+{
+	struct {
+		u64 end;
+		u32 packets, bytes;
+	} *window, *w;
+	u64 bursts = 0;
+	u32 i;
+
+	window = calloc(t->flows, sizeof(*window));
+	assert(window);
+	for (i = 0; i < t->n; i++) {
+		const struct arrival *a = &t->arrival[i];
+		enum reframer_urge urge = a->urge;
+
+		if (t->nopush && urge == REFRAMER_URGE_PUSH)
+			urge = REFRAMER_NO_URGE;
+		w = &window[a->flow];
+		if (!w->packets || a->at >= w->end) {
+			bursts++;
+			w->end = a->at + DELAY;
+			w->packets = 0;
+			w->bytes = 0;
+		}
+		w->packets++;
+		w->bytes += a->bytes;
+		if (urge || w->packets >= REFRAMER_BURST_DEFAULT ||
+		    w->bytes >= REFRAMER_BURST_BYTES_DEFAULT)
+			w->packets = 0;
+	}
+	free(window);
+	return (double)t->n / bursts;
+}
+
+/*
+ * Traffic
+ */
+
+static void arrive(struct traffic *t, u64 at, u32 flow, u32 bytes,
+		   enum reframer_urge urge, bool mouse)
+{
+	if (!(t->n & (t->n - 1)))
+		t->arrival = realloc(t->arrival, (t->n ? t->n * 2 : 1) *
+						 sizeof(*t->arrival));
+	assert(t->arrival);
+	t->arrival[t->n] = (struct arrival) {
+		.at = at + US, .flow = flow, .bytes = bytes, .number = t->n,
+		.urge = urge, .mouse = mouse,
+	};
+	t->n++;
+	if (flow >= t->flows)
+		t->flows = flow + 1;
+}
+
+static int earlier(const void *a, const void *b)
+{
+	const struct arrival *x = a, *y = b;
+
+	if (x->at != y->at)
+		return x->at < y->at ? -1 : 1;
+	return x->number < y->number ? -1 : 1;
+}
+
+/* After the last arrive() */
+static void arrived(struct traffic *t)
+{
+	u64 *next;
+	u32 i;
+
+	qsort(t->arrival, t->n, sizeof(*t->arrival), earlier);
+	next = malloc(t->flows * sizeof(*next));
+	assert(next);
+	memset(next, 0xff, t->flows * sizeof(*next));
+	for (i = t->n; i--;) {
+		t->arrival[i].next = next[t->arrival[i].flow];
+		next[t->arrival[i].flow] = t->arrival[i].at;
+	}
+	free(next);
+}
+
+/*
+ * @at_once trains, interleaved at random, a packet every @gap ns.  After @length
+ * packets of one comes a new flow; 0: never.
+ */
+static void trains(struct traffic *t, u32 at_once, u32 length, u64 gap)
+{
+	u32 flow[256], left[256], i, flows = 0;
+	u64 at;
+
+	random_seed = 1;
+	for (i = 0; i < at_once; i++) {
+		flow[i] = flows++;
+		left[i] = length ? below(length) + 1 : 0;
+	}
+	for (at = 0; t->n < PACKETS; at += gap) {
+		i = below(at_once);
+		if (length && !left[i]--) {
+			flow[i] = flows++;
+			left[i] = length - 1;
+		}
+		arrive(t, at, flow[i], 1000, 0, false);
+	}
+}
+
+/* As fair queueing sends them */
+static void turns(struct traffic *t, u32 flows, u64 gap)
+{
+	u32 i;
+
+	for (i = 0; i < PACKETS; i++)
+		arrive(t, i * gap, i % flows, 1000, 0, false);
+}
+
+/* @n more flows until @end, of a packet every @least to @most ns each */
+static void mice(struct traffic *t, u32 n, u64 end, u64 least, u64 most)
+{
+	u32 i, first = t->flows;
+	u64 at;
+
+	random_seed = 2;
+	for (i = 0; i < n; i++)
+		for (at = below(most); at < end;
+		     at += least + below(most - least))
+			arrive(t, at, first + i, 100, 0, true);
+}
+
+/* @n flows, each a Poisson process of a packet every @gap ns in the mean */
+static void poisson(struct traffic *t, u32 n, u64 gap)
+{
+	const u64 tick = 100;
+	u64 at;
+
+	random_seed = 3;
+	for (at = 0; t->n < PACKETS; at += tick)
+		if (below(gap) < tick * n)
+			arrive(t, at, below(n), 100, 0, true);
+}
+
+/* Each flow only ever has one packet. */
+static void strangers(struct traffic *t, u64 gap)
+{
+	u32 i;
+
+	for (i = 0; i < PACKETS; i++)
+		arrive(t, i * gap, i, 100, 0, true);
+}
+
+/* 16 flows, by turns 64 packets of a train and 8 of a mouse */
+static void changing(struct traffic *t)
+{
+	u32 flow, i;
+	u64 at;
+
+	random_seed = 4;
+	for (flow = 0; flow < 16; flow++) {
+		at = below(4000 * US);
+		for (i = 0; i < PACKETS / 16; i++) {
+			arrive(t, at, flow, 1000, 0, false);
+			at += i % 72 < 64 ? below(32 * US) :
+			      300 * US + below(200 * US);
+		}
+	}
+}
+
+/* tables/NAME.txt: lines of "ns flow bytes [P|E]", and comments */
+static void recorded(struct traffic *t, const char *name)
+{
+	char path[256], line[256], urge;
+	u32 flow, bytes;
+	FILE *f;
+	u64 at;
+	int n;
+
+	snprintf(path, sizeof(path), TABLES "/%s.txt", name);
+	f = fopen(path, "r");
+	if (!f) {
+		perror(path);
+		exit(1);
+	}
+	while (fgets(line, sizeof(line), f)) {
+		if (line[0] == '#')
+			continue;
+		urge = 0;
+		n = sscanf(line, "%llu %u %u %c", &at, &flow, &bytes, &urge);
+		if (n < 3 || (n == 4 && urge != 'P' && urge != 'E')) {
+			fprintf(stderr, "%s: %s", path, line);
+			exit(1);
+		}
+		arrive(t, at, flow, bytes, urge == 'P' ? REFRAMER_URGE_PUSH :
+		       urge == 'E' ? REFRAMER_URGE_EXPRESS : REFRAMER_NO_URGE,
+		       false);
+	}
+	fclose(f);
+}
+
+static struct clients clients(u32 n, u64 rtt, u64 jitter, u32 batch, bool ack)
+{
+	return (struct clients) { n, rtt, jitter, batch, ack };
+}
+
+enum {
+	TRAINS_16, TRAINS_64, TRAINS_96, TRAINS_256, FAST_16, FAST_256,
+	SHORT_16, LONG_16, FLOWS_16, FLOWS_32, FLOWS_64, FLOWS_96, TURNS_64,
+	TRAINS_MICE, CHANGING, IPERF3, IPERF3_NOPUSH, NGINX, NGINX_NOPUSH,
+	REDIS, REDIS_NOPUSH, MIXED, MIXED_NOPUSH, MICE, STRANGERS, POISSON,
+	OPEN_LOOP,
+	RTT_20 = OPEN_LOOP, RTT_60, RTT_100, RTT_ANY, PAIRS_20, PAIRS_200,
+	WINDOWS,
+	TRAFFICS
+};
+
+static struct traffic traffic[TRAFFICS] = {
+	[TRAINS_16] = { .name = "16 trains of 32" },
+	[TRAINS_64] = { .name = "64 trains of 32" },
+	[TRAINS_96] = { .name = "96 trains of 32" },
+	[TRAINS_256] = { .name = "256 trains of 32" },
+	[FAST_16] = { .name = "16 trains of 32, 4 Mpps" },
+	[FAST_256] = { .name = "256 trains of 32, 4 Mpps" },
+	[SHORT_16] = { .name = "16 trains of 16" },
+	[LONG_16] = { .name = "16 trains of 64" },
+	[FLOWS_16] = { .name = "16 flows that last" },
+	[FLOWS_32] = { .name = "32 flows that last" },
+	[FLOWS_64] = { .name = "64 flows that last" },
+	[FLOWS_96] = { .name = "96 flows that last" },
+	[TURNS_64] = { .name = "64 flows in turn, 4 Mpps" },
+	[TRAINS_MICE] = { .name = "8 trains, 16 mice" },
+	[CHANGING] = { .name = "trains that turn mice" },
+	[IPERF3] = { .name = "iperf3" },
+	[IPERF3_NOPUSH] = { .name = "iperf3, nopush", .nopush = true },
+	[NGINX] = { .name = "nginx" },
+	[NGINX_NOPUSH] = { .name = "nginx, nopush", .nopush = true },
+	[REDIS] = { .name = "redis" },
+	[REDIS_NOPUSH] = { .name = "redis, nopush", .nopush = true },
+	[MIXED] = { .name = "mixed" },
+	[MIXED_NOPUSH] = { .name = "mixed, nopush", .nopush = true },
+	[MICE] = { .name = "64 mice" },
+	[STRANGERS] = { .name = "flows of one packet" },
+	[POISSON] = { .name = "64 Poisson flows, 400 us" },
+	[RTT_20] = { .name = "32 clients, RTT 20 us" },
+	[RTT_60] = { .name = "32 clients, RTT 60 us" },
+	[RTT_100] = { .name = "32 clients, RTT 100 us" },
+	[RTT_ANY] = { .name = "32 clients, RTT 10 to 200 us" },
+	[PAIRS_20] = { .name = "32 clients, pairs, RTT 20 us" },
+	[PAIRS_200] = { .name = "32 clients, pairs, RTT 200 us" },
+	[WINDOWS] = { .name = "16 windows of 10, RTT 100 us" },
+};
+
+static void make_traffic(void)
+{
+	struct traffic *t = traffic;
+	u32 i;
+
+	trains(&t[TRAINS_16], 16, 32, US);
+	trains(&t[TRAINS_64], 64, 32, US);
+	trains(&t[TRAINS_96], 96, 32, US);
+	trains(&t[TRAINS_256], 256, 32, US);
+	trains(&t[FAST_16], 16, 32, US / 4);
+	trains(&t[FAST_256], 256, 32, US / 4);
+	trains(&t[SHORT_16], 16, 16, US);
+	trains(&t[LONG_16], 16, 64, US);
+	trains(&t[FLOWS_16], 16, 0, US);
+	trains(&t[FLOWS_32], 32, 0, US);
+	trains(&t[FLOWS_64], 64, 0, US);
+	trains(&t[FLOWS_96], 96, 0, US);
+	turns(&t[TURNS_64], 64, US / 4);
+	trains(&t[TRAINS_MICE], 8, 0, US);
+	mice(&t[TRAINS_MICE], 16, PACKETS * US, 300 * US, 500 * US);
+	changing(&t[CHANGING]);
+	recorded(&t[IPERF3], "iperf3");
+	recorded(&t[IPERF3_NOPUSH], "iperf3");
+	recorded(&t[NGINX], "nginx");
+	recorded(&t[NGINX_NOPUSH], "nginx");
+	recorded(&t[REDIS], "redis");
+	recorded(&t[REDIS_NOPUSH], "redis");
+	recorded(&t[MIXED], "mixed");
+	recorded(&t[MIXED_NOPUSH], "mixed");
+	mice(&t[MICE], 64, 200000 * US, 300 * US, 500 * US);
+	strangers(&t[STRANGERS], US);
+	poisson(&t[POISSON], 64, 400 * US);
+	for (i = 0; i < OPEN_LOOP; i++)
+		arrived(&t[i]);
+
+	t[RTT_20].clients = clients(32, 20 * US, US, 1, false);
+	t[RTT_60].clients = clients(32, 60 * US, US, 1, false);
+	t[RTT_100].clients = clients(32, 100 * US, US, 1, false);
+	t[RTT_ANY].clients = clients(32, 10 * US, 190 * US, 1, false);
+	t[PAIRS_20].clients = clients(32, 20 * US, US, 2, false);
+	t[PAIRS_200].clients = clients(32, 200 * US, US, 2, false);
+	t[WINDOWS].clients = clients(16, 100 * US, 2 * US, 10, true);
+	for (i = OPEN_LOOP; i < TRAFFICS; i++) {
+		t[i].n = PACKETS;
+		t[i].flows = t[i].clients.n;
+	}
+}
+
+/*
+ * Tables, in Markdown
+ */
+
+#define SLACK_DEFAULT	(DELAY / REFRAMER_SLACK_DIVISOR)
+
+static const enum predictor compared[] = {
+	ALWAYS, SHIPPED, GAP, GAP_TWICE, COUNTER, ORACLE
+};
+
+#define COMPARED	(sizeof(compared) / sizeof(*compared))
+
+static void head(const char *first, int columns)
+{
+	int i;
+
+	printf("| %s |", first);
+	for (i = 0; i < columns; i++)
+		printf(" %s |", predictor_name[compared[i]]);
+	printf("\n|---|");
+	for (i = !strchr(first, '|'); i <= columns; i++)
+		printf("---|");
+	printf("\n");
+}
+
+static void table_open_loop(void)
+{
+	u32 i, j;
+
+	printf("Mean burst, mean hold of a packet (us), holds in vain per\n"
+	       "1000 packets\n\n");
+	head("traffic | optimum", COMPARED);
+	for (i = 0; i < OPEN_LOOP; i++) {
+		printf("| %s | %.2f |", traffic[i].name, optimum(&traffic[i]));
+		for (j = 0; j < COMPARED; j++) {
+			run(&traffic[i], compared[j], SLACK_DEFAULT);
+			printf(" %.2f, %.1f, %.0f |", burst(), mean_hold(),
+			       1000 * per_packet(r.e.stats.holds_vain));
+		}
+		printf("\n");
+	}
+}
+
+static void table_closed_loop(void)
+{
+	u32 i, j;
+	u64 end;
+
+	printf("\nMean hold of a packet (us), holds in vain per 1000 packets,\n"
+	       "throughput compared with never\n\n");
+	head("clients", COMPARED - 1);
+	for (i = OPEN_LOOP; i < TRAFFICS; i++) {
+		run(&traffic[i], NEVER, SLACK_DEFAULT);
+		end = r.now;
+		printf("| %s |", traffic[i].name);
+		for (j = 0; j < COMPARED - 1; j++) {
+			run(&traffic[i], compared[j], SLACK_DEFAULT);
+			printf(" %.1f, %.0f, %.1f %% |", mean_hold(),
+			       1000 * per_packet(r.e.stats.holds_vain),
+			       100.0 * end / r.now);
+		}
+		printf("\n");
+	}
+}
+
+static void table_clocks(void)
+{
+	static const int shown[] = {
+		FLOWS_16, FLOWS_64, TRAINS_MICE, IPERF3, MICE, POISSON, RTT_20
+	};
+	u32 i, j;
+
+	printf("\nClock reads per packet\n\n");
+	head("traffic", COMPARED);
+	for (i = 0; i < sizeof(shown) / sizeof(*shown); i++) {
+		printf("| %s |", traffic[shown[i]].name);
+		for (j = 0; j < COMPARED; j++) {
+			run(&traffic[shown[i]], compared[j], SLACK_DEFAULT);
+			printf(" %.2f |", per_packet(r.clocks));
+		}
+		printf("\n");
+	}
+}
+
+static void table_slack(void)
+{
+	static const int shown[] = {
+		FLOWS_16, FLOWS_64, FAST_256, IPERF3_NOPUSH, NGINX_NOPUSH,
+		MIXED_NOPUSH
+	};
+	u32 i, quarters;
+
+	printf("\nSlack, noadaptive: mean hold in us, per packet\n\n"
+	       "| traffic | slack / delay | burst | of optimum | hold | timers | clock reads |\n"
+	       "|---|---|---|---|---|---|---|\n");
+	for (i = 0; i < sizeof(shown) / sizeof(*shown); i++) {
+		const struct traffic *t = &traffic[shown[i]];
+
+		for (quarters = 0; quarters <= 4; quarters++) {
+			run(t, ALWAYS, DELAY / 4 * quarters);
+			printf("| %s | %u/4 | %.2f | %.1f %% | %.1f | %.3f | %.2f |\n",
+			       t->name, quarters, burst(),
+			       100 * burst() / optimum(t), mean_hold(),
+			       per_packet(r.timers), per_packet(r.clocks));
+		}
+	}
+}
+
+/* One run, in full */
+static void report(const struct traffic *t)
+{
+	const struct reframer_stats *s = &r.e.stats;
+
+	printf("traffic %s, predictor %s, slack %u ns\n"
+	       "packets %u in %.3f ms, flows %u\n"
+	       "burst mean %.3f optimum %.3f\n"
+	       "locality %.3f -> %.3f\n"
+	       "hold of packets mean %.3f us max %.3f us\n",
+	       t->name, predictor_name[r.predictor], r.e.conf.slack, r.n,
+	       r.now / 1e6, t->flows, burst(), t->clients.n ? 0 : optimum(t),
+	       (double)s->packets_in / s->runs_in,
+	       (double)s->packets_out / s->runs_out,
+	       mean_hold(), (double)r.hold_max / US);
+	if (r.mice)
+		printf("hold of mice mean %.3f us max %.3f us\n",
+		       (double)r.mice_hold / r.mice / US,
+		       (double)r.mice_hold_max / US);
+	printf("holds paid %llu vain %llu\n"
+	       "timers %llu clock reads %llu (%.3f per packet)\n",
+	       s->holds_paid, s->holds_vain, r.timers, r.clocks,
+	       per_packet(r.clocks));
+}
+
+/*
+ * What the project promises
+ */
+
+/* Bursts of at least @share of the optimum, whatever the traffic */
+static void test_optimum(u32 slack, double share)
+{
+	double best;
+	u32 i;
+
+	for (i = 0; i < OPEN_LOOP; i++) {
+		run(&traffic[i], ALWAYS, slack);
+		best = optimum(&traffic[i]);
+		check(burst() >= share * best,
+		      "%s: mean burst %.3f, optimum %.3f", traffic[i].name,
+		      burst(), best);
+	}
+}
+
+static void test_no_slack(void)
+{
+	test_optimum(0, 0.99);
+}
+
+static void test_default_slack(void)
+{
+	test_optimum(SLACK_DEFAULT, 0.85);
+}
+
+/* The first packet of a flow goes alone: short trains lose more than 5 %. */
+static void test_trains(void)
+{
+	static const int tested[] = {
+		FLOWS_16, FLOWS_32, TURNS_64, TRAINS_MICE, IPERF3, IPERF3_NOPUSH, NGINX,
+		NGINX_NOPUSH, MIXED, MIXED_NOPUSH
+	};
+	double always;
+	u32 i;
+
+	for (i = 0; i < sizeof(tested) / sizeof(*tested); i++) {
+		const struct traffic *t = &traffic[tested[i]];
+
+		run(t, ALWAYS, SLACK_DEFAULT);
+		always = burst();
+		run(t, SHIPPED, SLACK_DEFAULT);
+		check(burst() >= 0.95 * always,
+		      "%s: mean burst %.3f, noadaptive %.3f", t->name, burst(),
+		      always);
+	}
+}
+
+static void test_mice(void)
+{
+	static const int tested[] = { MICE, STRANGERS, TRAINS_MICE };
+	u32 i;
+
+	for (i = 0; i < sizeof(tested) / sizeof(*tested); i++) {
+		const struct traffic *t = &traffic[tested[i]];
+
+		run(t, SHIPPED, SLACK_DEFAULT);
+		check(r.mice && !r.mice_hold_max, "%s: held for %llu ns",
+		      t->name, r.mice_hold_max);
+	}
+}
+
+/* Once for each step of the backoff, then once per longest skip */
+static void test_clients(void)
+{
+	static const int tested[] = { RTT_20, RTT_60, RTT_100, RTT_ANY };
+	u64 most;
+	u32 i;
+
+	for (i = 0; i < sizeof(tested) / sizeof(*tested); i++) {
+		const struct traffic *t = &traffic[tested[i]];
+
+		run(t, SHIPPED, SLACK_DEFAULT);
+		most = t->clients.n * REFRAMER_BACKOFF_MAX +
+		       (t->n >> REFRAMER_BACKOFF_MAX);
+		check(r.e.stats.holds_vain <= most &&
+		      r.hold <= most * DELAY,
+		      "%s: %llu holds in vain, %llu ns in all", t->name,
+		      r.e.stats.holds_vain, r.hold);
+	}
+}
+
+static void test(void)
+{
+	static const struct {
+		const char *name;
+		void (*run)(void);
+	} tests[] = {
+		{ "without slack: bursts of 99 % of the optimum",
+		  test_no_slack },
+		{ "default slack: 85 %", test_default_slack },
+		{ "adaptive: 95 % of noadaptive", test_trains },
+		{ "flows that are alone are not held", test_mice },
+		{ "clients that wait for answers are seldom held",
+		  test_clients },
+	};
+	const u32 n = sizeof(tests) / sizeof(*tests);
+	u32 i;
+
+	ktap_plan(n);
+	for (i = 0; i < n; i++) {
+		ktap_begin(tests[i].name, 60);
+		tests[i].run();
+		ktap_ok();
+	}
+}
+
+/*
+ * The command line
+ */
+
+static int find(const char *name, int n, const char *(*nth)(int))
+{
+	int i;
+
+	for (i = 0; i < n; i++)
+		if (!strcmp(name, nth(i)))
+			return i;
+	fprintf(stderr, "replay: there is no \"%s\", only\n", name);
+	for (i = 0; i < n; i++)
+		fprintf(stderr, "  %s\n", nth(i));
+	exit(2);
+}
+
+static const char *traffic_name(int i)
+{
+	return traffic[i].name;
+}
+
+static const char *predictor_name_of(int i)
+{
+	return predictor_name[i];
+}
+
+int main(int argc, char **argv)
+{
+	make_traffic();
+	if (argc == 1) {
+		test();
+	} else if (argc == 2 && !strcmp(argv[1], "--tables")) {
+		table_open_loop();
+		table_closed_loop();
+		table_clocks();
+		table_slack();
+	} else if (argc == 4) {
+		int t = find(argv[1], TRAFFICS, traffic_name);
+		int p = find(argv[2], PREDICTORS, predictor_name_of);
+
+		run(&traffic[t], p, atoi(argv[3]));
+		report(&traffic[t]);
+	} else {
+		fputs("usage: replay [--tables | TRAFFIC PREDICTOR SLACK]\n"
+		      "Tests how well the engine groups, in KTAP.\n"
+		      "  --tables  compares predictors and values of slack\n"
+		      "  TRAFFIC PREDICTOR SLACK\n"
+		      "            one run; names as in the tables, slack in ns\n",
+		      stderr);
+		return 2;
+	}
+	return 0;
+}
