@@ -37,6 +37,7 @@
 #define DROP_BATCH	64	/* as in sch_reframer.c */
 #define QUOTA		64	/* of packets in one run of the core */
 #define NONE		(-1)
+#define STRAIGHT	(-2)	/* instead of a slot */
 #define FORMER		((int)t.e->conf.flows)	/* the queue after the slots */
 
 struct packet {
@@ -74,7 +75,9 @@ struct slots {
 };
 
 struct model {
+	struct entry straight;
 	struct queue queue[FLOWS_MAX + 1];
+	int taken[FLOWS_MAX];	/* per set, the way that was taken last */
 	struct slots held;
 	struct slots ready;
 	u64 told;		/* the time, as far as the engine knows it */
@@ -103,7 +106,10 @@ enum {
 	C_BACKOFF_LESS, C_BACKOFF_MAX, C_HISTORY_KEPT, C_HISTORY_LOST,
 	C_COLLISION_CLASS, C_COLLISION_IN_CLASS, C_REKEY_HELD, C_REKEY_READY,
 	C_REKEY_IN_TURN, C_REKEY_FORMER, C_REKEY_FORMER_IN_TURN, C_FORMER_FIRST,
-	C_FORMER_BURST, C_DROP_FORMER, C_COVERAGE
+	C_FORMER_BURST, C_DROP_FORMER, C_STRAIGHT_SECOND, C_STRAIGHT_READY,
+	C_STRAIGHT_PRESSURE, C_STRAIGHT_PROBE, C_STRAIGHT_URGE,
+	C_STRAIGHT_FOLLOWED, C_STRAIGHT_HELD, C_REKEY_STRAIGHT, C_DROP_STRAIGHT,
+	C_COVERAGE
 };
 
 static const char *const coverage_name[C_COVERAGE] = {
@@ -171,6 +177,15 @@ static const char *const coverage_name[C_COVERAGE] = {
 	[C_FORMER_FIRST] = "packet of the former key before a READY flow",
 	[C_FORMER_BURST] = "burst of the former key that another follows",
 	[C_DROP_FORMER] = "drop of a packet of the former key",
+	[C_STRAIGHT_SECOND] = "packet that may go but behind a straight one",
+	[C_STRAIGHT_READY] = "packet that may go but behind READY flows",
+	[C_STRAIGHT_PRESSURE] = "packet that may go, under pressure",
+	[C_STRAIGHT_PROBE] = "straight packet by prediction",
+	[C_STRAIGHT_URGE] = "straight packet that is urgent",
+	[C_STRAIGHT_FOLLOWED] = "straight packet that its flow follows",
+	[C_STRAIGHT_HELD] = "straight packet before a HELD flow",
+	[C_REKEY_STRAIGHT] = "new key with a straight packet left",
+	[C_DROP_STRAIGHT] = "drop of a straight packet",
 };
 
 static struct test {
@@ -215,7 +230,7 @@ static u32 queue_bytes(const struct queue *q)
 
 static u32 model_qlen(void)
 {
-	u32 qlen = 0, i;
+	u32 qlen = !!t.m.straight.packet, i;
 
 	for (i = 0; i <= t.e->conf.flows; i++)
 		qlen += t.m.queue[i].n;
@@ -227,6 +242,8 @@ static u32 model_memory(void)
 	u32 memory = 0, i;
 	int k;
 
+	if (t.m.straight.packet)
+		memory = t.m.straight.truesize;
 	for (i = 0; i <= t.e->conf.flows; i++)
 		for (k = 0; k < t.m.queue[i].n; k++)
 			memory += t.m.queue[i].entry[k].truesize;
@@ -252,10 +269,20 @@ static bool model_under_pressure(void)
 	       model_memory() >= memory - memory / 8;
 }
 
+static bool full(u32 packets, u32 bytes)
+{
+	return packets >= t.e->conf.burst || bytes >= t.e->conf.burst_bytes;
+}
+
 static bool model_full(const struct queue *q)
 {
-	return q->n >= (int)t.e->conf.burst ||
-	       queue_bytes(q) >= t.e->conf.burst_bytes;
+	return full(q->n, queue_bytes(q));
+}
+
+/* with the packet that comes */
+static bool model_makes_full(const struct queue *q, const struct entry *new)
+{
+	return full(q->n + 1, queue_bytes(q) + new->len);
 }
 
 static void slots_add(struct slots *s, int slot)
@@ -329,19 +356,13 @@ static void model_learn(struct queue *q, u64 hold)
 	}
 }
 
-static void model_release(int slot, enum reframer_reason reason)
+static void model_count_release(enum reframer_reason reason, u64 hold)
 {
 	struct reframer_stats *s = &t.m.stats;
-	struct queue *q = &t.m.queue[slot];
-	u64 hold = t.m.told - q->arrival;
 	int i = 0;
 
 	while (i < REFRAMER_HOLD_HIST_LEN - 1 && hold >= 1ULL << i)
 		i++;
-	model_learn(q, hold);
-	slots_remove(&t.m.held, slot);
-	slots_add(&t.m.ready, slot);
-	q->state = READY;
 	s->releases[reason]++;
 	s->hold_hist[i]++;
 	s->hold_sum += hold;
@@ -359,6 +380,18 @@ static void model_release(int slot, enum reframer_reason reason)
 	t.coverage[C_HOLD_LAST] += i == REFRAMER_HOLD_HIST_LEN - 1;
 }
 
+static void model_release(int slot, enum reframer_reason reason)
+{
+	struct queue *q = &t.m.queue[slot];
+	u64 hold = t.m.told - q->arrival;
+
+	model_learn(q, hold);
+	slots_remove(&t.m.held, slot);
+	slots_add(&t.m.ready, slot);
+	q->state = READY;
+	model_count_release(reason, hold);
+}
+
 static void model_end_turn(void)
 {
 	int i = 0;
@@ -373,13 +406,13 @@ static void model_end_turn(void)
 	t.m.turn_bytes = 0;
 }
 
-/* A packet came to a slot: was that allowed? */
+/* A packet comes to a slot: is that allowed? */
 static void model_place(int slot, const struct entry *new)
 {
 	int set = slot - slot % REFRAMER_WAYS, active = 0, i, k;
 	bool class = new->packet->hash >= HASHES, known = false;
+	int *taken = &t.m.taken[slot / REFRAMER_WAYS];
 	struct queue *q = &t.m.queue[slot];
-	struct reframer_stats *s = &t.m.stats;
 
 	if (class)
 		same(slot, new->packet->hash - HASHES);
@@ -397,13 +430,11 @@ static void model_place(int slot, const struct entry *new)
 	}
 	check(!known || q->owner == new->hash,
 	      "hash %08x does not come back to its slot", new->hash);
-	if (!q->n) {
-		t.coverage[known ? C_HISTORY_KEPT : C_HISTORY_LOST] +=
-			q->history.credit || q->history.backoff;
-		if (!known)
-			q->history = (struct history) { 0 };
-		q->owner = new->hash;
-	} else if (q->owner != new->hash) {
+
+	t.coverage[C_JOIN_READY] += q->state == READY;
+	if (q->n) {
+		if (q->owner == new->hash)
+			return;
 		check(class || active == REFRAMER_WAYS || q->shared,
 		      "hash %08x shares slot %d although %d are free",
 		      new->hash, slot, REFRAMER_WAYS - active);
@@ -413,34 +444,41 @@ static void model_place(int slot, const struct entry *new)
 		t.coverage[C_COLLISION_IN_CLASS] +=
 			q->owner == t.hash[CLASS(slot)];
 		q->shared = true;
-		s->collisions++;
+		t.m.stats.collisions++;
+		return;
 	}
-	t.coverage[C_JOIN_READY] += q->state == READY;
-
-	check(q->n <= LIMIT_MAX, "more packets than the limit in one flow");
-	q->entry[q->n++] = *new;
-	if (!s->packets_in || new->hash != t.m.last_in)
-		s->runs_in++;
-	t.m.last_in = new->hash;
-	s->packets_in++;
+	t.coverage[known ? C_HISTORY_KEPT : C_HISTORY_LOST] +=
+		q->history.credit || q->history.backoff;
+	if (known)
+		return;
+	q->owner = new->hash;
+	q->history = (struct history) { 0 };
+	if (class)
+		return;
+	/* around the set, so that all stay known for about as long */
+	do {
+		*taken = (*taken + 1) % REFRAMER_WAYS;
+	} while (t.m.queue[set + *taken].n);
+	same(slot - set, *taken);
 }
 
-/* Does what the packet that has just come changes depend on the time? */
-static bool model_needs_time(const struct queue *q, enum reframer_urge urge)
+/* Does what the packet that comes changes depend on the time? */
+static bool model_needs_time(const struct queue *q, const struct entry *new,
+			     enum reframer_urge urge)
 {
 	const struct history *h = &q->history;
 
 	switch (q->state) {
 	case READY:
 		return false;
-	case HELD:
-		return urge || model_full(q);	/* a hold ends */
+	case HELD:			/* does its hold end? */
+		return urge || model_makes_full(q, new);
 	default:
 		if (!t.e->conf.delay)
 			return false;
 		if (h->probing)
 			return true;
-		if (urge)
+		if (urge || model_makes_full(q, new))
 			return false;
 		if (t.e->conf.adaptive && !h->credit)
 			return !h->skip;	/* a probe begins */
@@ -479,40 +517,92 @@ static bool model_predict(struct history *h)
 	return false;
 }
 
-static void model_settle(int slot, enum reframer_urge urge)
+/* Why a packet does not wait, apart from its flow */
+static enum reframer_reason model_reason(struct queue *q,
+					 const struct entry *new,
+					 enum reframer_urge urge)
 {
-	struct queue *q = &t.m.queue[slot];
 	bool begins = q->state == IDLE;
-	u32 flows;
+
+	if (urge == REFRAMER_URGE_EXPRESS)
+		return REFRAMER_EXPRESS;
+	if (urge == REFRAMER_URGE_PUSH)
+		return REFRAMER_PUSH;
+	t.coverage[C_NO_DELAY] += begins && !t.e->conf.delay;
+	if (begins && !t.e->conf.delay)
+		return REFRAMER_DEADLINE;
+	if (model_makes_full(q, new))
+		return REFRAMER_FULL;
+	if (begins && t.e->conf.adaptive && !model_predict(&q->history))
+		return REFRAMER_PREDICTED;
+	return REFRAMER_WAIT;
+}
+
+/* Does a packet that need not wait pass by the slots? */
+static bool model_straight(const struct entry *new, enum reframer_reason reason)
+{
+	const struct packet *before = t.m.straight.packet;
+
+	if (before || t.m.ready.n) {
+		t.coverage[C_STRAIGHT_SECOND] += !!before;
+		t.coverage[C_STRAIGHT_READY] += !before;
+		return false;
+	}
+	t.m.straight = *new;
+	if (model_under_pressure()) {
+		t.coverage[C_STRAIGHT_PRESSURE]++;
+		t.m.straight.packet = NULL;
+		return false;
+	}
+	t.coverage[C_STRAIGHT_PROBE] += reason == REFRAMER_PREDICTED;
+	t.coverage[C_STRAIGHT_URGE] += reason == REFRAMER_PUSH ||
+				       reason == REFRAMER_EXPRESS;
+	model_count_release(reason, 0);
+	return true;
+}
+
+static void model_arrive(int slot, const struct entry *new,
+			 enum reframer_urge urge)
+{
+	struct reframer_stats *s = &t.m.stats;
+	struct queue *q = &t.m.queue[slot];
+	enum reframer_reason reason;
+	bool begins = q->state == IDLE, straight = false;
+
+	if (!s->packets_in || new->hash != t.m.last_in)
+		s->runs_in++;
+	t.m.last_in = new->hash;
+	s->packets_in++;
 
 	t.coverage[C_URGE_ALONE] += urge && q->state == IDLE;
 	t.coverage[C_URGE_HELD] += urge && q->state == HELD;
 	t.coverage[C_URGE_READY] += urge && q->state == READY;
-	if (q->state == READY)
-		return;
+	t.coverage[C_STRAIGHT_FOLLOWED] +=
+		begins && t.m.straight.packet &&
+		t.m.straight.packet->hash == new->packet->hash;
+
 	if (begins) {
 		t.coverage[C_PROBE_URGE] += urge && q->history.probing;
 		if (q->history.probing)
 			model_end_probe(q);
-		q->state = HELD;
 		q->arrival = t.m.told;
+	}
+	reason = q->state == READY ? REFRAMER_WAIT : model_reason(q, new, urge);
+	if (begins && reason != REFRAMER_WAIT)
+		straight = model_straight(new, reason);
+	if (begins && t.m.held.n + t.m.ready.n + 1U > s->flows_peak)
+		s->flows_peak = t.m.held.n + t.m.ready.n + 1;
+	if (straight)
+		return;
+
+	check(q->n <= LIMIT_MAX, "more packets than the limit in one flow");
+	q->entry[q->n++] = *new;
+	if (begins) {
+		q->state = HELD;
 		slots_add(&t.m.held, slot);
-		flows = t.m.held.n + t.m.ready.n;
-		if (flows > t.m.stats.flows_peak)
-			t.m.stats.flows_peak = flows;
 	}
-	if (urge) {
-		model_release(slot, urge == REFRAMER_URGE_PUSH ?
-				    REFRAMER_PUSH : REFRAMER_EXPRESS);
-	} else if (!t.e->conf.delay) {
-		model_release(slot, REFRAMER_DEADLINE);
-		t.coverage[C_NO_DELAY]++;
-	} else if (model_full(q)) {
-		model_release(slot, REFRAMER_FULL);
-	} else if (begins && t.e->conf.adaptive &&
-		   !model_predict(&q->history)) {
-		model_release(slot, REFRAMER_PREDICTED);
-	}
+	if (reason != REFRAMER_WAIT)
+		model_release(slot, reason);
 }
 
 static void model_press(void)
@@ -574,6 +664,14 @@ static struct entry model_take(int slot)
 	return first;
 }
 
+static void model_count_out(const struct entry *entry)
+{
+	if (!t.m.stats.packets_out || entry->hash != t.m.last_out)
+		t.m.stats.runs_out++;
+	t.m.last_out = entry->hash;
+	t.m.stats.packets_out++;
+}
+
 /* The next packet to send; only if there is one. */
 static struct entry model_pop(void)
 {
@@ -582,6 +680,15 @@ static struct entry model_pop(void)
 	struct entry first;
 	bool packets, bytes;
 
+	if (t.m.straight.packet) {
+		first = t.m.straight;
+		t.m.straight.packet = NULL;
+		t.m.stats.bursts++;
+		t.m.stats.burst_hist[0]++;
+		t.coverage[C_STRAIGHT_HELD] += t.m.held.n > 0;
+		model_count_out(&first);
+		return first;
+	}
 	check(t.m.turn == NONE || t.m.turn == slot,
 	      "a turn was cut short");
 	t.coverage[C_FORMER_FIRST] += slot == FORMER && t.m.ready.n > 1;
@@ -604,10 +711,7 @@ static struct entry model_pop(void)
 		}
 	}
 
-	if (!t.m.stats.packets_out || first.hash != t.m.last_out)
-		t.m.stats.runs_out++;
-	t.m.last_out = first.hash;
-	t.m.stats.packets_out++;
+	model_count_out(&first);
 	return first;
 }
 
@@ -617,6 +721,7 @@ static void model_rekey(void)
 	struct queue *former = &t.m.queue[FORMER], *q;
 	int i, slot;
 
+	t.coverage[C_REKEY_STRAIGHT] += !!t.m.straight.packet;
 	t.coverage[C_REKEY_HELD] += t.m.held.n > 0;
 	t.coverage[C_REKEY_READY] += t.m.ready.n > (former->n > 0);
 	t.coverage[C_REKEY_IN_TURN] += t.m.turn != NONE && t.m.turn != FORMER;
@@ -827,6 +932,9 @@ static void check_all(void)
 
 	for (i = 0; i <= e->conf.flows; i++)
 		check_flow(i);
+	check(e->straight == (t.m.straight.packet ? &t.m.straight.packet->skb :
+						    NULL),
+	      "wrong straight packet");
 	same(e->now, t.m.told);
 	same(e->qlen, model_qlen());
 	same(e->memory, model_memory());
@@ -890,6 +998,15 @@ static int evict(void)
 		check(!model_qlen(), "nothing to drop");
 		return NONE;
 	}
+	if (!victim) {
+		same(model_qlen(), 1);
+		check(t.m.straight.packet, "no flow to drop from");
+		leave(skb, &t.m.straight, false);
+		t.m.straight.packet = NULL;
+		t.coverage[C_DROP_STRAIGHT]++;
+		t.dropped++;
+		return STRAIGHT;
+	}
 	slot = slot_of(victim);
 	model_check_victim(slot);
 	in_turn = slot == t.m.turn;
@@ -940,19 +1057,17 @@ static void enqueue_urge(int hash, u32 len, u32 truesize,
 		flow = reframer_flow_at(t.e, hash - HASHES, t.hash[hash]);
 	slot = slot_of(flow);
 	model_place(slot, &entry);
-	reframer_add(t.e, flow, &packet->skb, t.hash[hash]);
-	if (!below(8))
-		packet->skb.truesize += 1000;
-
-	needs_time = reframer_needs_time(t.e, flow, urge);
-	same(needs_time, model_needs_time(&t.m.queue[slot], urge));
+	needs_time = reframer_needs_time(t.e, flow, &packet->skb, urge);
+	same(needs_time, model_needs_time(&t.m.queue[slot], &entry, urge));
 	if (needs_time) {
 		t.e->now = t.clock;
 		t.m.told = t.clock;
 		t.clock_reads++;
 	}
-	reframer_settle(t.e, flow, urge);
-	model_settle(slot, urge);
+	reframer_arrive(t.e, flow, &packet->skb, t.hash[hash], urge);
+	model_arrive(slot, &entry, urge);
+	if (!below(8))
+		packet->skb.truesize += 1000;
 	check_all();
 
 	if (!reframer_under_pressure(t.e))
@@ -975,6 +1090,14 @@ static bool dequeue(void)
 	struct entry want;
 	bool expire = false;
 
+	skb = reframer_pop_straight(e);
+	if (skb) {
+		check(t.m.straight.packet, "nothing goes straight");
+		want = model_pop();
+		leave(skb, &want, true);
+		check_all();
+		return true;
+	}
 	if (!e->turn) {
 		if (reframer_waiting(e) && !t.timer_queued) {
 			expire = true;
@@ -1084,6 +1207,7 @@ static void create(const struct reframer_config *conf)
 {
 	struct reframer_engine *e = calloc(1, sizeof(*e));
 	size_t sets = conf->flows / REFRAMER_WAYS * sizeof(*e->sets);
+	int i;
 
 	e->conf = *conf;
 	e->sets = aligned_alloc(64, sets);
@@ -1093,6 +1217,8 @@ static void create(const struct reframer_config *conf)
 	t.e = e;
 	memset(&t.m, 0, sizeof(t.m));
 	t.m.turn = NONE;
+	for (i = 0; i < FLOWS_MAX; i++)
+		t.m.taken[i] = REFRAMER_WAYS - 1;
 	memset(t.hash_in, 0, sizeof(t.hash_in));
 	memset(t.hash_out, 0, sizeof(t.hash_out));
 	memset(t.hash_next, 0, sizeof(t.hash_next));
@@ -1523,9 +1649,10 @@ static void test_extremes(void)
 	enqueue(1, 100, 256);
 	enqueue(2, 100, 256);
 	enqueue(1, 100, 256);
+	enqueue(2, 100, 256);
 	run();
-	same(sent(), 4);
-	same(t.e->stats.runs_out, 3);	/* 0, 1 twice, 2 */
+	same(sent(), 5);
+	same(t.e->stats.runs_out, 4);	/* 0, 1 straight, 2 twice, 1 */
 	same(t.e->stats.hold_max, 0);
 	destroy();
 }
@@ -1666,7 +1793,7 @@ static void test_push(void)
 		same(*releases, 1);
 		same(t.e->stats.hold_sum, 10);
 
-		/* alone, and with those that come before it is sent */
+		/* alone, and those that come before it is sent */
 		reads = t.clock_reads;
 		enqueue_urge(2, 100, 256, urge);
 		enqueue_urge(2, 100, 256, urge);
@@ -1674,7 +1801,7 @@ static void test_push(void)
 		same(t.clock_reads, reads);
 		run();
 		same(t.hash_out[2], 3);
-		same(*releases, 2);
+		same(*releases, 3);
 		same(t.e->qlen, 1);		/* that of flow 0 */
 		destroy();
 	}
@@ -1739,6 +1866,27 @@ static void test_rekey(void)
 	destroy();
 }
 
+/* What is known of eight flows that take turns is not lost. */
+static void test_known_flows(void)
+{
+	struct reframer_config conf = usual;
+	int i;
+
+	conf.adaptive = 1;
+	directed(&conf, 8 << 16);	/* one set */
+	for (i = 1; i <= 8; i++) {
+		straight(i, 1);
+		hold(i, 2);
+	}
+	for (i = 1; i <= 8; i++)
+		hold(i, 1);
+	straight(9, 1);			/* in place of 1, the oldest */
+	for (i = 2; i <= 8; i++)
+		hold(i, 1);
+	straight(1, 1);
+	destroy();
+}
+
 static void test_class(void)
 {
 	int i;
@@ -1782,6 +1930,7 @@ static const struct {
 	{ "flows are held that repay it", test_prediction },
 	{ "an urgent packet takes its flow along", test_push },
 	{ "a change of the key overtakes nobody", test_rekey },
+	{ "a flow is known until eight others came", test_known_flows },
 	{ "a class is always in its slot", test_class },
 };
 
