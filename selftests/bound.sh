@@ -204,6 +204,12 @@ test_change_to_a_smaller_burst() {
 	expect '.cap.hold_ns.max < 20000000 and .r.releases.full == 1'
 }
 
+test_change_of_the_key() {
+	on_time change_held "delay 99840us" 0@0,1@4096,0@8192 "key dst"
+	expect '.cap.hold_ns.max < 20000000 and .cap.runs == 2' \
+		'.r.releases.pressure == 2'
+}
+
 test_change_of_the_slack() {
 	on_time change_held "delay 10240us slack 0" 0@0,1@1024000 "slack 10240us"
 	expect '.cap.hold_ns.max == 10240000' '.cap.hold_ns.min < 9300000 and .r.timers <= 3'

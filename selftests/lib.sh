@@ -37,14 +37,18 @@ RX=rfm-$$-rx
 MAC_TX=02:00:00:00:00:01
 MAC_RX=02:00:00:00:00:02
 
-# The last results: of flowgen, of flowcap, and of tc -s qdisc show.
+# The last results: of flowgen, of flowcap, of tc -s qdisc show, and a list of the
+# test's own.
 GEN=null
 CAP=null
 QS=null
+LIST=null
 
 diag() { echo "# ${*//$'\n'/$'\n'# }"; }
 
-fail() { diag "$*"; exit 1; }
+# What a test is at, for the message when it fails
+WHAT=
+fail() { diag "${WHAT:+$WHAT: }$*"; exit 1; }
 
 skip() { echo "$*" >"$TMP/skip"; exit 4; }
 
@@ -253,11 +257,11 @@ def complete: in_order and .cap.missing == 0 and
 .q = ((.qs // []) | map(select(.kind == "reframer"))[0]) | .r = .q.reframer |
 '
 
-# expect CONDITION...: jq conditions over .gen .cap .qs .q .r, all to hold
+# expect CONDITION...: jq conditions over .gen .cap .qs .q .r .list, all to hold
 expect() {
 	local state prog="" cond i=0 bad
 
-	state="{\"gen\":$GEN,\"cap\":$CAP,\"qs\":$QS}"
+	state="{\"gen\":$GEN,\"cap\":$CAP,\"qs\":$QS,\"list\":$LIST}"
 	for cond; do
 		prog+="(if ($cond) then empty else \$ARGS.positional[$((i++))] end),"
 	done
