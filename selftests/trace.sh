@@ -1,0 +1,147 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# Trace: the tracepoint tells of every release, and the statistics agree.
+
+# shellcheck source-path=SCRIPTDIR source=lib.sh
+. "$(dirname "$0")/lib.sh"
+
+# trace_on: in an instance of its own, which the end of the test removes
+trace_on() {
+	for TRACEFS in /sys/kernel/tracing /sys/kernel/debug/tracing ""; do
+		[ ! -d "$TRACEFS/events/reframer" ] || break
+	done
+	[ -n "$TRACEFS" ] || skip "no tracefs with events of reframer"
+	TRACE=$TRACEFS/instances/reframer-$$
+	mkdir "$TRACE"
+	trap 'echo 0 >"$TRACE/tracing_on"; rmdir "$TRACE"; cleanup' EXIT
+	trace_switch 1
+}
+
+trace_switch() { echo "$1" >"$TRACE/events/reframer/reframer_release/enable"; }
+
+# traced: all releases so far as a JSON array in LIST
+traced() {
+	LIST=$(sed -nE 's/.* reframer_release: dev=(.*) handle=(.*) hash=(0x[0-9a-f]+|0) packets=([0-9]+) bytes=([0-9]+) hold=([0-9]+) reason=([a-z]+)$/{"dev":"\1","handle":"\2","hash":"\3","packets":\4,"bytes":\5,"hold":\6,"reason":"\7"}/p' \
+		"$TRACE/trace" | jq -cs .)
+	# what does not look like that is no line of ours
+	[ "$(grep -c reframer_release: "$TRACE/trace")" = "$(jq length <<<"$LIST")" ] ||
+		fail "$(<"$TRACE/trace")"
+}
+
+# Of every release there is one line, for the first reframer of tx0.
+AGREES='(.list | length) == released and
+	([.list[] | .reason] | group_by(.) | map({(.[0]): length}) | add) ==
+		(.r.releases | with_entries(select(.value > 0))) and
+	([.list[].hold] | add) == .r.hold.sum_ns and
+	([.list[].hold] | max) == .r.hold.max_ns and
+	([.list[].packets] | add) <= .r.packets_out'
+FROM='all(.list[]; .dev == "tx0" and .bytes == 100 * .packets) and
+	([.q.handle] == ([.list[].handle] | unique))'
+
+# see ARGUMENTS...: send() them, to the end
+see() {
+	send "$@"
+	wait_drained
+	traced
+	expect "$AGREES" "$FROM" '.gen.refused == 0'
+}
+
+test_deadline() {
+	trace_on
+	reframer delay 100ms slack 100ms "$ALWAYS"
+	holding 32 -F 4 -n 8
+	wait_drained
+	traced
+	expect "$AGREES" "$FROM" '.q.handle == "1:"' '.list[-4:] |
+		all(.[]; .packets == 8 and .reason == "deadline") and
+		([.[].hash] | unique | length) == 4'
+}
+
+test_full() {
+	trace_on
+	qdisc add dev tx0 root handle ab: reframer delay 100ms burst 8 "$ALWAYS"
+	see -F 4 -n 16
+	expect '.list | length == 8 and
+		all(.[]; .packets == 8 and .reason == "full") and
+		([.[].hash] | unique | length) == 4'
+}
+
+test_pressure() {
+	trace_on
+	reframer delay 100ms limit 80 "$ALWAYS"
+	see -F 14 -n 5
+	expect '.list | length == 14 and all(.[]; .reason == "pressure")'
+}
+
+test_push_and_express() {
+	trace_on
+	reframer delay 100ms noadaptive
+	see -k ip4.tcp -x 0@0:A,0@1:A,0@2:AP,1@3:A,1@4:A7
+	expect '.list | map([.reason, .packets]) == [["push", 3], ["express", 2]]'
+}
+
+# The hash of a class is its number.
+test_class() {
+	trace_on
+	reframer delay 100ms "$ALWAYS"
+	see -p 1:5 -n 4
+	expect '.list | map([.hash, .packets]) == [["0x5", 4]]'
+}
+
+test_predicted() {
+	trace_on
+	reframer delay 10ms
+	see -F 4 -n 1 -w 0:50 -g 1000000
+	expect '.list[0] | .reason == "predicted" and .hold == 0 and .packets == 1'
+}
+
+test_no_delay() {
+	trace_on
+	reframer delay 0
+	see -F 4 -n 8
+	expect 'all(.list[]; .reason == "deadline" and .hold == 0)'
+}
+
+test_off_again() {
+	trace_on
+	trace_switch 0
+	reframer delay 1ms
+	send -F 4 -n 8
+	wait_drained
+	traced
+	expect '.list == [] and released > 0'
+	trace_switch 1
+	send -F 4 -n 8
+	wait_drained
+	traced
+	expect '.list != []'
+}
+
+# watch ARGUMENTS...: scripts/trace-releases while 4 flows are sent, to $TMP/watched
+watch() {
+	local enabled
+
+	[ -x "$HERE/../scripts/trace-releases" ] ||
+		skip "scripts/trace-releases is elsewhere"
+	"$HERE/../scripts/trace-releases" --seconds 3 "$@" >"$TMP/watched" &
+	enabled=$TRACEFS/instances/trace-releases-$!/events/reframer/reframer_release/enable
+	wait_for "trace-releases runs" grep -qs 1 "$enabled"
+	send -F 4 -n 16
+	wait $!
+	[ ! -e "$enabled" ] || fail "it left its instance"
+}
+
+test_trace_releases() {
+	trace_on
+	reframer delay 100ms burst 8 "$ALWAYS"
+	watch tx0
+	[ "$(grep -cE '^[0-9]+\.[0-9]+ dev=tx0 handle=1: hash=0x[0-9a-f]+ packets=8 bytes=800 hold=[0-9]+ reason=full$' "$TMP/watched")" = 8 ] ||
+		fail "$(<"$TMP/watched")"
+	watch tx1
+	[ ! -s "$TMP/watched" ] || fail "of another device: $(<"$TMP/watched")"
+	watch --summary
+	[ "$(awk '{ print $1, $2, $3, $4 }' "$TMP/watched")" = "reason releases packets packets
+full 8 64 8.0" ] || fail "$(<"$TMP/watched")"
+}
+
+run_tests "$@"
