@@ -6,9 +6,16 @@
 #include <linux/netlink.h>
 #include <net/pkt_cls.h>
 
+/* The target of a redirect by a BPF filter is only known to tcx and clsact. */
 #ifndef HAVE_TCF_CLASSIFY_QDISC
-#define tcf_classify_qdisc(skb, filter, res, compat) \
-	tcf_classify(skb, NULL, filter, res, compat)
+static inline int tcf_classify_qdisc(struct sk_buff *skb,
+				     const struct tcf_proto *tp,
+				     struct tcf_result *res, bool compat_mode)
+{
+	int action = tcf_classify(skb, NULL, tp, res, compat_mode);
+
+	return action == TC_ACT_REDIRECT ? TC_ACT_SHOT : action;
+}
 #endif
 
 /*
