@@ -8,23 +8,13 @@
 
 #include <linux/tracepoint.h>
 
-#define REFRAMER_TRACE_REASONS		\
-	EM(REFRAMER_DEADLINE, "deadline")	\
-	EM(REFRAMER_FULL, "full")		\
-	EM(REFRAMER_PRESSURE, "pressure")	\
-	EM(REFRAMER_PUSH, "push")		\
-	EM(REFRAMER_EXPRESS, "express")		\
-	EMe(REFRAMER_PREDICTED, "predicted")
-
-#undef EM
-#undef EMe
-#define EM(reason, name)	TRACE_DEFINE_ENUM(reason);
-#define EMe(reason, name)	TRACE_DEFINE_ENUM(reason);
-REFRAMER_TRACE_REASONS
-#undef EM
-#undef EMe
-#define EM(reason, name)	{ reason, name },
-#define EMe(reason, name)	{ reason, name }
+/* so that user space can tell them, too */
+TRACE_DEFINE_ENUM(REFRAMER_DEADLINE);
+TRACE_DEFINE_ENUM(REFRAMER_FULL);
+TRACE_DEFINE_ENUM(REFRAMER_PRESSURE);
+TRACE_DEFINE_ENUM(REFRAMER_PUSH);
+TRACE_DEFINE_ENUM(REFRAMER_EXPRESS);
+TRACE_DEFINE_ENUM(REFRAMER_PREDICTED);
 
 /* A flow may be sent from now on.  hold: ns since its oldest packet came */
 TRACE_EVENT(reframer_release,
@@ -57,7 +47,13 @@ TRACE_EVENT(reframer_release,
 	TP_printk("dev=%s handle=%x: hash=%#x packets=%u bytes=%u hold=%llu reason=%s",
 		  __entry->dev, __entry->handle >> 16, __entry->hash,
 		  __entry->packets, __entry->bytes, __entry->hold,
-		  __print_symbolic(__entry->reason, REFRAMER_TRACE_REASONS))
+		  __print_symbolic(__entry->reason,
+				   { REFRAMER_DEADLINE, "deadline" },
+				   { REFRAMER_FULL, "full" },
+				   { REFRAMER_PRESSURE, "pressure" },
+				   { REFRAMER_PUSH, "push" },
+				   { REFRAMER_EXPRESS, "express" },
+				   { REFRAMER_PREDICTED, "predicted" }))
 );
 
 #endif
