@@ -9,7 +9,7 @@
  *  - the slot of a flow: packets of one hash are in one slot, and come back to
  *    it until another flow has had it; two hashes share one only when all ways
  *    of their set are active, or while a slot that was shared for that reason,
- *    or with a class, has not been empty;
+ *    or with a class, has not been empty; new flows go around the ways;
  *  - the victim of a drop: none is more than twice as large, and a flow of one
  *    small packet is safe while there is another.
  * The harness uses the engine as the qdisc does, with a timer that may be late
@@ -23,7 +23,7 @@
 #include "ktap.h"
 #include "reframer_engine.h"
 
-#define SEEDS		6
+#define SEEDS		4
 #define OPS		1000000
 #define OPS_COVERAGE	1000000	/* fewer need not have seen everything */
 #define OPS_LIFE	4000	/* of one engine */
@@ -1578,6 +1578,15 @@ static void test_collision(void)
 	for (i = 9; i > 1; i--)
 		arrive(i, 2);
 	same(t.e->stats.collisions, 4);
+	destroy();
+
+	/* other flows of one set share other ways of it */
+	directed(&usual, 1 << 16);
+	for (i = 0; i < 2 * REFRAMER_WAYS; i++)
+		arrive(i, 1);
+	same(t.e->stats.collisions, REFRAMER_WAYS);
+	for (i = 0; i < REFRAMER_WAYS; i++)
+		same_at(t.e->flows[i].qlen, 2, i);
 	destroy();
 }
 
