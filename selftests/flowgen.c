@@ -38,10 +38,11 @@ static const struct layer {
 	const char *name;
 	uint16_t type;		/* the EtherType or IP protocol that it has */
 	uint8_t len;
-	uint8_t next;		/* here it says what follows, if anything can */
-	uint8_t addr;		/* the flow decides the address */
-	uint8_t port;		/* + 1: and the port */
-	uint8_t load;		/* room for the payload: in options */
+	/* offsets in the header: */
+	uint8_t next;		/* of what says which header follows */
+	uint8_t addr;		/* of the address that depends on the flow, or 0 */
+	uint8_t port;		/* of the port, plus 1, or 0 */
+	uint8_t load;		/* of options with room for the payload, or 0 */
 	uint8_t bytes[48];
 } layers[] = {
 	{ "vlan", 0x8100, 4, 2, .bytes = { 0, 5 } },
@@ -50,6 +51,7 @@ static const struct layer {
 	{ "ip4", 0x0800, 20, 9, 12, .bytes = { 0x45, [6] = 0x40, 0, 64 } },
 	{ "ip4opt", 0x0800, 44, 9, 12, 0, 22,
 	  { 0x4b, [6] = 0x40, 0, 64, [20] = 30, 22, [42] = 1, 1 } },
+	/* fragments whose offset is 0, 185 and 256 times 8 bytes */
 	{ "ip4first", 0x0800, 20, 9, 12, .bytes = { 0x45, [6] = 0x20, 0, 64 } },
 	{ "ip4later", 0x0800, 20, 9, 12, .bytes = { 0x45, [6] = 0, 185, 64 } },
 	{ "ip4far", 0x0800, 20, 9, 12, .bytes = { 0x45, [6] = 1, 0, 64 } },
@@ -59,12 +61,14 @@ static const struct layer {
 	{ "dst", 60, 32, 0, 0, 0, 4, { 0, 3, 1, 28 } },
 	{ "route", 43, 8, .bytes = { 0 } },
 	{ "ah", 51, 24, .bytes = { 0, 4 } },
+	/* all of a datagram, and fragments at 0, 185 and 1 times 8 bytes */
 	{ "atomic", 44, 8, .bytes = { 0 } },
 	{ "first", 44, 8, .bytes = { 0, 0, 0, 1 } },
 	{ "later", 44, 8, .bytes = { 0, 0, 5, 0xc8 } },
 	{ "near", 44, 8, .bytes = { 0, 0, 0, 8 } },
 	{ "tcp", 6, 20, 0, 0, 1, .bytes = { 0, 0, 0, 9, [12] = 0x50 } },
 	{ "udp", 17, 8, 0, 0, 1, .bytes = { 0, 0, 0, 9 } },
+	/* where TCP would have its flags, all bits are set */
 	{ "udpff", 17, 16, 0, 0, 1,
 	  .bytes = { 0, 0, 0, 9, [8] = 255, 255, 255, 255, 255, 255, 255, 255 } },
 	{ "echo6", 58, 8, .bytes = { 128 } },
@@ -295,9 +299,9 @@ static void add_layer(struct kind *k, const struct layer *l, uint8_t **next,
 	int rest = len - k->len;
 
 	memcpy(at, l->bytes, l->len);
-	if (*next && l->type > 255)
+	if (l->type > 255)
 		put16(*next, l->type);
-	else if (*next)
+	else
 		**next = l->type;
 	*next = at + l->next;
 	if (l->addr)
@@ -581,8 +585,7 @@ again:
 				if (errno != ENOBUFS)
 					die("send");
 				refused++;
-			}
-			if (loop >= 0) {
+			} else if (loop >= 0) {
 				wait_left(watch, k, &load);
 				next = now(CLOCK_MONOTONIC) + loop + GRAIN - 1;
 				sleep_until(next & -GRAIN);
