@@ -886,7 +886,7 @@ static void test_default_slack(void)
 static void test_trains(void)
 {
 	static const int tested[] = {
-		FLOWS_16, FLOWS_32, TURNS_64, TRAINS_MICE, IPERF3,
+		FLOWS_16, FLOWS_32, FLOWS_64, TURNS_64, TRAINS_MICE, IPERF3,
 		IPERF3_NOPUSH, NGINX, NGINX_NOPUSH, MIXED, MIXED_NOPUSH
 	};
 	double always;
