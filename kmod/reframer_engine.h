@@ -40,8 +40,9 @@
 #define REFRAMER_FAT_SEARCH	8
 
 /* The adaptive part */
-#define REFRAMER_CREDIT_MAX	3
-#define REFRAMER_BACKOFF_MAX	10	/* 2^10 - 1 packets between two probes */
+#define REFRAMER_CREDIT_MAX	7
+#define REFRAMER_CREDIT_PAID	3	/* for a hold that paid; one in vain costs 1 */
+#define REFRAMER_BACKOFF_MAX	9	/* 2^9 - 1 packets between two probes */
 #define REFRAMER_BACKOFF_PROBE	3	/* after probes, which cost next to nothing */
 
 /* Sees every release; the module hangs its tracepoint there. */
@@ -94,9 +95,9 @@ struct reframer_config {
  * is a probe: had the next one come in time to share its hold?
  */
 struct reframer_history {
-	u16 credit:2;		/* paid holds, less those in vain */
+	u16 credit:3;		/* for holds that paid, less those in vain */
 	u16 backoff:4;		/* the next skip is 2^backoff - 1 */
-	u16 skip:10;		/* packets until the next probe */
+	u16 skip:9;		/* packets until the next probe */
 };
 
 /*
@@ -389,8 +390,8 @@ static inline void reframer_learn(struct reframer_engine *e,
 
 	if (flow->qlen > 1) {
 		reframer_count(&e->stats.holds_paid, 1);
-		if (h->credit < REFRAMER_CREDIT_MAX)
-			h->credit++;
+		h->credit = min_t(u32, h->credit + REFRAMER_CREDIT_PAID,
+				  REFRAMER_CREDIT_MAX);
 		if (h->backoff)
 			h->backoff--;
 	} else if (hold && hold >= e->conf.delay / 2) {
@@ -453,7 +454,7 @@ static inline bool reframer_makes_full(const struct reframer_engine *e,
 				       const struct reframer_flow *flow,
 				       const struct sk_buff *skb)
 {
-	return flow->qlen + 1 >= e->conf.burst ||
+	return flow->qlen + 1U >= e->conf.burst ||
 	       flow->bytes + qdisc_pkt_len(skb) >= e->conf.burst_bytes;
 }
 

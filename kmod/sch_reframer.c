@@ -273,6 +273,8 @@ static int reframer_enqueue(struct sk_buff *skb, struct Qdisc *sch,
 		flow = reframer_flow_at(e, class - 1, hash);
 	} else {
 		hash = reframer_hash(q, skb);
+		if (unlikely(hash <= e->conf.flows))	/* not a class's */
+			hash |= BIT(31);
 		flow = reframer_flow_find(e, hash);
 	}
 	urge = reframer_urge(sch, skb);
@@ -309,8 +311,8 @@ static struct sk_buff *reframer_dequeue(struct Qdisc *sch)
 			if (q->armed) {
 				q->armed = false;
 				reframer_count(&q->timers, 1);
+				reframer_expire(e, ktime_get_ns());
 			}
-			reframer_expire(e, ktime_get_ns());
 			if (reframer_waiting(e))
 				reframer_arm(q, reframer_deadline(e));
 		}

@@ -193,7 +193,7 @@ static struct test {
 	struct reframer_engine *e;
 	struct model m;
 	u64 clock, clock_step, clock_reads;
-	bool timer_queued;
+	bool timer_queued, timer_armed;		/* armed: until it was seen */
 	u64 timer_at, timer_late;
 	u32 hash[TAGS];
 	u64 hash_in[TAGS], hash_out[TAGS];	/* packets so far */
@@ -336,21 +336,20 @@ static void model_learn(struct queue *q, u64 hold)
 	if (q->n > 1) {
 		t.m.stats.holds_paid++;
 		t.coverage[C_HOLD_PAID]++;
-		t.coverage[C_CREDIT_MAX] += h->credit == 3;
+		t.coverage[C_CREDIT_MAX] += h->credit == 7;
 		t.coverage[C_BACKOFF_LESS] += h->backoff > 0;
-		if (h->credit < 3)
-			h->credit++;
+		h->credit = h->credit < 4 ? h->credit + 3 : 7;
 		if (h->backoff > 0)
 			h->backoff--;
 	} else if (hold > 0 && hold >= t.e->conf.delay / 2) {
 		t.m.stats.holds_vain++;
 		t.coverage[C_HOLD_VAIN]++;
 		t.coverage[C_CREDIT_GONE] += h->credit == 1;
-		t.coverage[C_BACKOFF_MAX] += h->backoff == 10;
+		t.coverage[C_BACKOFF_MAX] += h->backoff == 9;
 		if (h->credit > 0)
 			h->credit--;
 		if (h->credit == 0)
-			model_back_off(h, 10);
+			model_back_off(h, 9);
 	} else {
 		t.coverage[C_HOLD_NEUTRAL] += hold > 0;
 	}
@@ -981,6 +980,7 @@ static void leave(struct sk_buff *skb, const struct entry *want, bool sent)
 static void arm(u64 expires)
 {
 	t.timer_queued = true;
+	t.timer_armed = true;
 	t.timer_at = expires;
 	t.timer_late = below(4) ? 0 : below(2 * (u64)t.e->conf.delay + 2);
 }
@@ -1100,8 +1100,10 @@ static bool dequeue(void)
 	}
 	if (!e->turn) {
 		if (reframer_waiting(e) && !t.timer_queued) {
-			expire = true;
-			reframer_expire(e, t.clock);
+			expire = t.timer_armed;
+			t.timer_armed = false;
+			if (expire)
+				reframer_expire(e, t.clock);
 			if (reframer_waiting(e))
 				arm(reframer_deadline(e));
 		}
@@ -1141,9 +1143,11 @@ static void run(void)
 /* The timer fires; after that nothing is held past its deadline. */
 static void drain(void)
 {
-	t.timer_queued = false;
-	while (dequeue())
-		;
+	do {
+		t.timer_queued = false;
+		while (dequeue())
+			;
+	} while (t.timer_queued && t.timer_at <= t.clock);
 	check(!oldest_held() ||
 	      oldest_held()->arrival + t.e->conf.delay > t.clock,
 	      "a flow is held past its deadline");
@@ -1198,6 +1202,7 @@ static void change(const struct reframer_config *conf)
 static void reset(void)
 {
 	t.timer_queued = false;
+	t.timer_armed = false;
 	while (evict() != NONE)
 		t.coverage[C_DROP_RESET]++;
 	check_all();
@@ -1740,14 +1745,14 @@ static void test_prediction(void)
 	same(t.e->qlen, 0);
 	same(t.e->stats.releases[REFRAMER_PREDICTED], 2 + 4 + 8 + 8 + 1);
 
-	/* holds in vain: 1, 3, 7, ... 1023 */
+	/* holds in vain: 1, 3, 7, ... 511 */
 	for (i = 1; i <= 12; i++) {
 		straight(0, 1);
 		t.clock += conf.delay - 1;
 		hold(0, 1);
 		same(t.e->stats.holds_vain, i);
 		reads = t.clock_reads;
-		straight(0, (1 << (i < 10 ? i : 10)) - 1);
+		straight(0, (1 << (i < 9 ? i : 9)) - 1);
 		same(t.clock_reads, reads);
 	}
 
@@ -1757,12 +1762,12 @@ static void test_prediction(void)
 		hold(0, 2);
 		same(t.e->stats.holds_paid, i);
 	}
-	for (i = 1; i <= 3; i++)
+	for (i = 1; i <= 7; i++)
 		hold(0, 1);
 	reads = t.clock_reads;
-	straight(0, (1 << (10 - 5 + 1)) - 1);
+	straight(0, (1 << (9 - 5 + 1)) - 1);
 	same(t.clock_reads, reads);
-	same(t.e->stats.holds_vain, 12 + 3);
+	same(t.e->stats.holds_vain, 12 + 7);
 
 	/* a hold that is cut short proves nothing, half the delay does */
 	straight(0, 1);
@@ -1775,7 +1780,7 @@ static void test_prediction(void)
 		change(&conf);
 		run();
 	}
-	same(t.e->stats.holds_vain, 12 + 3 + 1);
+	same(t.e->stats.holds_vain, 12 + 7 + 1);
 	straight(0, 1);
 	destroy();
 }

@@ -222,9 +222,9 @@ static __attribute__((noinline)) struct packet *dequeue(void)
 			if (r.armed) {
 				r.armed = false;
 				r.timers++;
+				r.clocks++;
+				reframer_expire(e, r.now);
 			}
-			r.clocks++;
-			reframer_expire(e, r.now);
 			if (reframer_waiting(e)) {
 				r.timer_at = reframer_deadline(e);
 				r.timer_queued = true;
