@@ -178,7 +178,8 @@ test_no_match_goes_by_the_key() {
 		      "$MATCHALL classid 1:5" "$MATCHALL classid 2:5" \
 		      "$MATCHALL classid 10:401" "$MATCHALL classid 10:ffff" \
 		      "$MATCHALL classid 10:" "$MATCHALL classid 10:5 action continue" \
-		      "bpf bytecode \"1,6 0 0 0,\" classid 10:5"; do
+		      "bpf bytecode \"1,6 0 0 0,\" classid 10:5" \
+		      "bpf bytecode \"1,6 0 0 0,\" direct-action"; do
 		stuck
 		filters 10: "$WHAT"
 		eight_flows
@@ -319,8 +320,8 @@ test_actions_that_do_not() {
 	for action in drop trap reclassify; do
 		none_passes "$MATCHALL classid 1:5 action $action"
 	done
-	# direct-action: TC_ACT_SHOT, TC_ACT_STOLEN
-	for action in 2 4; do
+	# direct-action: TC_ACT_SHOT, STOLEN, REDIRECT (not from here), TRAP
+	for action in 2 4 7 8; do
 		none_passes "bpf bytecode \"1,6 0 0 $action,\" direct-action"
 	done
 }
@@ -441,9 +442,10 @@ test_classes_as_json() {
 	LIST=$("$TC" -n "$TX" -s -j class show dev tx0)
 	[[ $LIST == "["* ]] || skip "this tc prints classes as text only"
 	expect '.list | map(select(.class == "reframer")) | length == 1 and
-		(.[0] | .handle == "10:5" and .qlen == 32 and .backlog == 3200 and
-			(.reframer | .hash == 5 and .state == "held" and
-				(.age_ns | type == "number")))'
+		(.[0] | .handle == "10:5" and
+			(.stats | .qlen == 32 and .backlog == 3200 and
+				(.reframer | .hash == 5 and .state == "held" and
+					(.age_ns | type == "number"))))'
 }
 
 # Classes come and go with packets only; that is said, and nothing else happens.
