@@ -138,8 +138,9 @@ test_change_under_traffic() {
 # By any key, the packets with the same addresses and ports are of one flow.
 test_key_change_under_traffic() {
 	reframer delay 1ms
-	under_change "key src noadaptive" "key mark" "key dst adaptive" \
-		"key hosts delay 0" "key proto-dst delay 1ms" "key flow"
+	under_change "key src noadaptive delay 5ms burst 64" "key mark burst 4" \
+		"key dst adaptive" "key hosts delay 0" "key proto-dst delay 1ms" \
+		"key flow"
 	expect '.cap.missing == 0 and drops == 0'
 }
 
