@@ -114,6 +114,7 @@ struct reframer_set {
 	u8 active;		/* mask of ways that hold packets */
 	u8 shared;		/* mask of ways that hold a stranger's, too */
 	u8 probing;		/* mask of ways whose last packet was a probe */
+	u8 again;		/* mask of ways whose probe before failed */
 	u8 hand;		/* the way after the one that was taken last */
 	struct reframer_history history[REFRAMER_WAYS];
 } __aligned(64);
@@ -303,6 +304,7 @@ static inline void reframer_set_tag(struct reframer_set *set, u32 way, u32 tag)
 {
 	set->tag[way] = tag;
 	set->probing &= ~BIT(way);
+	set->again &= ~BIT(way);
 	set->history[way] = (struct reframer_history) { 0 };
 }
 
@@ -367,6 +369,9 @@ static inline void reframer_back_off(struct reframer_history *h, u32 most)
  * it is known only that somebody would have come in time.  Whether holding pays
  * the first hold will tell: who waits for an answer to the first packet does
  * not send a second one.
+ *
+ * A packet that comes too late may begin a train: it is a probe, too.  Otherwise
+ * every probe could meet the last packet of a train.
  */
 static inline void reframer_end_probe(struct reframer_engine *e,
 				      const struct reframer_flow *flow)
@@ -375,10 +380,15 @@ static inline void reframer_end_probe(struct reframer_engine *e,
 	u32 way = reframer_way_of(e, flow);
 
 	set->probing &= ~BIT(way);
-	if (e->now - flow->arrival <= e->conf.delay)
+	if (e->now - flow->arrival <= e->conf.delay) {
+		set->again &= ~BIT(way);
 		set->history[way].credit = 1;
-	else
+	} else if (set->again & BIT(way)) {
+		set->again &= ~BIT(way);
 		reframer_back_off(&set->history[way], REFRAMER_BACKOFF_PROBE);
+	} else {
+		set->again |= BIT(way);
+	}
 }
 
 /* A hold has ended.  When it was cut short, being alone proves nothing. */

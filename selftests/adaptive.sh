@@ -178,18 +178,25 @@ test_train_becomes_mouse() {
 	expect '.r.holds == {"paid": 1, "vain": 4}'
 }
 
-# A mouse has a probe in eight packets: its 15th, here.
+# A mouse has two probes in nine packets: its 18th and 19th, here.
 test_mouse_becomes_train() {
-	flows "$EXACT" "-x 0@0+131072*15,0@4194304+8192*24"
-	fate 0 "23x. 2xg8"
+	local train
+
+	flows "$EXACT" "-x 0@0+131072*19,0@4194304+8192*24"
+	fate 0 "27x. 2xg8"
 	# when the probe is next
-	flows "$EXACT" "-x 0@0+131072*22,0@4194304+8192*17"
-	fate 0 "23x. 2xg8"
+	flows "$EXACT" "-x 0@0+131072*26,0@4194304+8192*17"
+	fate 0 "27x. 2xg8"
+	# whatever the length of the trains, also when a probe is the last of one
+	for train in 3 4 5 6 7 8; do
+		flows "$EXACT" "-x 0@0+131072*$((27 - train)),0@4194304+4096*$train+1048576*3"
+		fate 0 "28x. g$((train - 1)) g$train"
+	done
 }
 
 test_mouse_train_mouse_train() {
-	flows "$EXACT" "-x 0@0+131072*15,0@4194304+8192*24,0@6291456+131072*19,0@10485760+8192*16"
-	fate 0 "23x. 2xg8 7xh 20x. g8"
+	flows "$EXACT" "-x 0@0+131072*19,0@4194304+8192*24,0@6291456+131072*21,0@10485760+8192*16"
+	fate 0 "27x. 2xg8 7xh 22x. g8"
 }
 
 # After nine holds in vain or more, 511 packets go straight; then a probe.
@@ -205,9 +212,9 @@ test_push() {
 	fate 0 "2x. h"
 	fate 1 "20x."
 	expect '.r.releases.push == 21 and .r.releases.predicted == 1'
-	# too late to be in time: one packet later the next probe, held after that
+	# too late to be in time: the next one is a probe, held after that
 	flows "$EXACT" "-k ip4.tcp -x 0@0,0@131072:P,0@135168+4096*3"
-	fate 0 "4x. h"
+	fate 0 "3x. g2"
 	# data and the end of a message, gathered until then
 	flows "$EXACT" "-k ip4.tcp -x 0@0+4096*4+131072*3,0@16384+131072*3:P"
 	held 0 "0 12288 8192 4096 0 16384 12288 8192 4096 0 16384 12288 8192 4096 0"
