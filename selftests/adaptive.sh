@@ -7,10 +7,7 @@
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$0")/lib.sh"
 
-if ! virtual_time; then
-	echo "TAP version 13"
-	skip_all "needs virtual time (time-travel=inf-cpu)"
-fi
+need_virtual_time
 
 # With the default slack, flows go earlier than their own deadline.
 EXACT="slack 0"
@@ -36,7 +33,7 @@ run() {
 	qdisc del dev tx0 root
 }
 
-# flows OPTIONS STEP...: as run(); with a timer a tick late, see bound.sh, once more
+# flows OPTIONS STEP...: as run(); with a timer a tick late, see on_time, once more
 flows() {
 	local tries
 

@@ -11,24 +11,7 @@
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$0")/lib.sh"
 
-if ! virtual_time; then
-	echo "TAP version 13"
-	skip_all "needs virtual time (time-travel=inf-cpu)"
-fi
-
-# on_time COMMAND...: sends packets and waits for them.  One timer in a hundred is
-# a tick late, in the guest itself: the next attempt is not.  A qdisc that sends
-# too late does so each time.
-on_time() {
-	local tries
-
-	for ((tries = 0; tries < 6; tries++)); do
-		[ $tries = 0 ] || qdisc del dev tx0 root
-		"$@"
-		[[ $QS != *'"late_max_ns":0,'* ]] || break
-	done
-	expect complete accounted empty_now '.r.hold.late_max_ns == 0'
-}
+need_virtual_time
 
 # send_list OPTIONS LIST: through a new reframer, see flowgen -x
 send_list() {
@@ -40,22 +23,10 @@ send_list() {
 	arrived
 }
 
-# held OPTIONS LIST LEAVES: for each packet when it must have left: N+NS, so long
-# after packet N of the list was sent
+# held OPTIONS LIST LEAVES: see left_at
 held() {
 	on_time send_list "$1" "$2"
-	sort -nk3 "$TMP/list" | awk -v want="$3" '
-		{ sent[NR - 1] = $3; left[NR - 1] = $4 }
-		END {
-			if (split(want, w, " ") != NR)
-				print NR, "packets"
-			for (i = 0; i < NR; i++) {
-				split(w[i + 1], at, "+")
-				if (left[i] != sent[at[1]] + at[2])
-					print "packet", i, "left at", at[1] "+" left[i] - sent[at[1]], "not", w[i + 1]
-			}
-		}' >"$TMP/bad"
-	[ ! -s "$TMP/bad" ] || fail "$(<"$TMP/bad")"
+	left_at "$3"
 }
 
 # A repeatable schedule of packets of 12 flows

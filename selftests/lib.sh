@@ -58,6 +58,12 @@ in_rx() { nsenter --net="/run/netns/$RX" "$@"; }
 
 virtual_time() { grep -q 'time-travel=inf-cpu' /proc/cmdline; }
 
+need_virtual_time() {
+	virtual_time && return
+	echo "TAP version 13"
+	skip_all "needs virtual time (time-travel=inf-cpu)"
+}
+
 pause() { read -rt "$1" -u "$NEVER" || true; }
 
 # wait_for WHAT COMMAND...: until the command succeeds, at most 20 s
@@ -268,6 +274,37 @@ expect() {
 	bad=$(jq -r "$JQ_DEFS ${prog}empty" --args "$@" <<<"$state") ||
 		fail "cannot evaluate $* over $state"
 	[ -z "$bad" ] || fail "not so: $bad"$'\n'"over $state"
+}
+
+# on_time COMMAND...: sends packets and waits for them.  One timer in a hundred is
+# a tick late, in the guest itself: the next attempt is not.  A qdisc that sends
+# too late does so each time.
+on_time() {
+	local tries
+
+	for ((tries = 0; tries < 6; tries++)); do
+		[ $tries = 0 ] || qdisc del dev tx0 root
+		"$@"
+		[[ $QS != *'"late_max_ns":0,'* ]] || break
+	done
+	expect complete accounted empty_now '.r.hold.late_max_ns == 0'
+}
+
+# left_at TIMES: for each packet of flowgen -x, captured to $TMP/list, when it must
+# have left: N+NS, so long after packet N of the list was sent
+left_at() {
+	sort -nk3 "$TMP/list" | awk -v want="$1" '
+		{ sent[NR - 1] = $3; left[NR - 1] = $4 }
+		END {
+			if (split(want, w, " ") != NR)
+				print NR, "packets"
+			for (i = 0; i < NR; i++) {
+				split(w[i + 1], at, "+")
+				if (left[i] != sent[at[1]] + at[2])
+					print "packet", i, "left at", at[1] "+" left[i] - sent[at[1]], "not", w[i + 1]
+			}
+		}' >"$TMP/bad"
+	[ ! -s "$TMP/bad" ] || fail "$(<"$TMP/bad")"
 }
 
 cleanup() {

@@ -8,10 +8,7 @@
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$0")/lib.sh"
 
-if ! virtual_time; then
-	echo "TAP version 13"
-	skip_all "needs virtual time (time-travel=inf-cpu)"
-fi
+need_virtual_time
 
 # send_list LIST: of TCP packets (flowgen -x); through a new reframer
 send_list() {
@@ -23,29 +20,11 @@ send_list() {
 	arrived
 }
 
-# sent LIST LEAVES: for each packet when it must have left: N+NS, so long after
-# packet N of the list was sent.  With a timer a tick late, see bound.sh, once more.
+# sent LIST LEAVES: see left_at
 sent() {
-	local tries
-
-	for ((tries = 0; tries < 6; tries++)); do
-		send_list "$1"
-		qdisc del dev tx0 root
-		[[ $QS != *'"late_max_ns":0,'* ]] || break
-	done
-	expect complete accounted empty_now '.r.hold.late_max_ns == 0'
-	sort -nk3 "$TMP/list" | awk -v want="$2" '
-		{ sent[NR - 1] = $3; left[NR - 1] = $4 }
-		END {
-			if (split(want, w, " ") != NR)
-				print NR, "packets"
-			for (i = 0; i < NR; i++) {
-				split(w[i + 1], at, "+")
-				if (left[i] != sent[at[1]] + at[2])
-					print "packet", i, "left at", at[1] "+" left[i] - sent[at[1]], "not", w[i + 1]
-			}
-		}' >"$TMP/bad"
-	[ ! -s "$TMP/bad" ] || fail "$1"$'\n'"$(<"$TMP/bad")"
+	on_time send_list "$1"
+	qdisc del dev tx0 root
+	left_at "$2"
 }
 
 # messages REASON CASE...: for each case a flow of three packets, of which the
