@@ -144,4 +144,21 @@ test_trace_releases() {
 full 8 64 8.0" ] || fail "$(<"$TMP/watched")"
 }
 
+test_perf_releases() {
+	[ -x "$HERE/../scripts/perf-releases" ] ||
+		skip "scripts/perf-releases is elsewhere"
+	command -v perf >/dev/null || skip "perf is missing"
+	trace_on
+	reframer delay 100ms burst 8 "$ALWAYS"
+	"$HERE/../scripts/perf-releases" 5 >"$TMP/recorded" &
+	while kill -0 $! 2>/dev/null; do	# perf starts slowly
+		send -F 4 -n 16
+	done
+	wait $!
+	grep -vE '^ *[0-9]+\.[0-9]+: +dev=tx0 handle=1: hash=0x[0-9a-f]+ packets=8 bytes=800 hold=[0-9]+ reason=full *$' \
+		"$TMP/recorded" >"$TMP/bad" || true
+	[ ! -s "$TMP/bad" ] || fail "$(head "$TMP/bad")"
+	[ "$(wc -l <"$TMP/recorded")" -ge 8 ] || fail "$(<"$TMP/recorded")"
+}
+
 run_tests "$@"
