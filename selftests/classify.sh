@@ -477,6 +477,7 @@ test_what_classes_cannot_do() {
 
 # traffic OPTIONS...: of flowgen, for as long as the test runs it
 traffic() {
+	rm -f "$TMP/gen"
 	nsenter --net="/run/netns/$TX" "$FLOWGEN" -C 0 -i tx0 -F 16 -n 10 \
 		-o random -g 20000 "$@" >"$TMP/gen" &
 	TRAFFIC_PID=$!
@@ -489,7 +490,7 @@ test_filters_change_under_traffic() {
 	reframer delay 1ms
 	capture
 	traffic -t $ms
-	while kill -0 "$TRAFFIC_PID" 2>/dev/null; do
+	while sending "$TRAFFIC_PID"; do
 		tell "filter add dev tx0 parent 1: prio 1 handle 1 $FLOWER classid 1:5
 			filter add dev tx0 parent 1: prio 2 handle 1 bpf bytecode \"1,6 0 0 65543,\""
 		pause 0.001

@@ -204,6 +204,10 @@ show() {
 # that the packets cannot overtake each other on their way to the receiver
 send() { GEN=$(in_tx "$FLOWGEN" -C 0 -i tx0 "$@"); }
 
+# sending PID: of a flowgen in the background, which writes to $TMP/gen at its end.
+# bash (5.2) that only runs builtins may not see that a child has ended.
+sending() { [ ! -s "$TMP/gen" ] && kill -0 "$1" 2>/dev/null; }
+
 # capture ARGUMENTS...: of flowcap, in the background, until arrived.  CAPTURE_AT
 # says where; the other possible place sees what leaves the qdisc.
 CAPTURE_AT="$RX rx0"

@@ -108,10 +108,11 @@ under_change() {
 
 	! virtual_time || ms=30
 	capture
+	rm -f "$TMP/gen"
 	nsenter --net="/run/netns/$TX" "$FLOWGEN" -C 0 -i tx0 -F 32 -n 10 \
 		-o random -g 20000 -t $ms >"$TMP/gen" &
 	pid=$!
-	while kill -0 $pid 2>/dev/null; do
+	while sending $pid; do
 		for config; do
 			qdisc change dev tx0 root reframer "$config"
 			n=$((n + 1))
