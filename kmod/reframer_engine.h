@@ -239,10 +239,10 @@ static inline bool reframer_under_pressure(const struct reframer_engine *e)
 	       e->memory >= c->memory_limit - c->memory_limit / 8;
 }
 
-static inline bool reframer_flow_full(const struct reframer_engine *e,
-				      const struct reframer_flow *flow)
+static inline bool reframer_is_burst(const struct reframer_engine *e,
+				     u32 packets, u32 bytes)
 {
-	return flow->qlen >= e->conf.burst || flow->bytes >= e->conf.burst_bytes;
+	return packets >= e->conf.burst || bytes >= e->conf.burst_bytes;
 }
 
 static inline unsigned int reframer_fat_class(const struct reframer_flow *flow)
@@ -464,8 +464,8 @@ static inline bool reframer_makes_full(const struct reframer_engine *e,
 				       const struct reframer_flow *flow,
 				       const struct sk_buff *skb)
 {
-	return flow->qlen + 1U >= e->conf.burst ||
-	       flow->bytes + qdisc_pkt_len(skb) >= e->conf.burst_bytes;
+	return reframer_is_burst(e, flow->qlen + 1,
+				 flow->bytes + qdisc_pkt_len(skb));
 }
 
 /*
@@ -494,6 +494,12 @@ static inline bool reframer_needs_time(struct reframer_engine *e,
 	       !set->history[way].skip;
 }
 
+static inline enum reframer_reason
+reframer_urge_reason(enum reframer_urge urge)
+{
+	return urge == REFRAMER_URGE_PUSH ? REFRAMER_PUSH : REFRAMER_EXPRESS;
+}
+
 /* A packet comes for an IDLE flow: why should it not wait? */
 static inline enum reframer_reason reframer_begin(struct reframer_engine *e,
 						  struct reframer_flow *flow,
@@ -504,8 +510,7 @@ static inline enum reframer_reason reframer_begin(struct reframer_engine *e,
 		reframer_end_probe(e, flow);
 	flow->arrival = e->now;
 	if (urge)
-		return urge == REFRAMER_URGE_PUSH ? REFRAMER_PUSH :
-						    REFRAMER_EXPRESS;
+		return reframer_urge_reason(urge);
 	if (!e->conf.delay)
 		return REFRAMER_DEADLINE;
 	if (reframer_makes_full(e, flow, skb))
@@ -565,8 +570,7 @@ static inline void reframer_arrive(struct reframer_engine *e,
 	if (flow->qlen) {
 		flow->tail->next = skb;
 		if (!flow->ready && urge)
-			reason = urge == REFRAMER_URGE_PUSH ? REFRAMER_PUSH :
-							      REFRAMER_EXPRESS;
+			reason = reframer_urge_reason(urge);
 		else if (!flow->ready && reframer_makes_full(e, flow, skb))
 			reason = REFRAMER_FULL;
 	} else {
@@ -718,8 +722,7 @@ static inline struct sk_buff *reframer_pop(struct reframer_engine *e)
 	e->turn_packets++;
 	e->turn_bytes += qdisc_pkt_len(flow->head);
 	skb = reframer_take(e, flow);
-	if (e->turn_packets >= e->conf.burst ||
-	    e->turn_bytes >= e->conf.burst_bytes) {
+	if (reframer_is_burst(e, e->turn_packets, e->turn_bytes)) {
 		reframer_end_turn(e);
 		if (flow != &e->former)
 			list_move_tail(&flow->node, &e->ready);
@@ -774,7 +777,7 @@ static inline void reframer_resettle(struct reframer_engine *e, u64 now)
 
 	e->now = now;
 	list_for_each_entry_safe(flow, next, &e->held, node)
-		if (reframer_flow_full(e, flow))
+		if (reframer_is_burst(e, flow->qlen, flow->bytes))
 			reframer_release(e, flow, REFRAMER_FULL);
 	if (reframer_under_pressure(e))
 		reframer_press(e);

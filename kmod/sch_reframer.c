@@ -149,7 +149,10 @@ static int reframer_overlimit(struct Qdisc *sch, struct reframer_flow *flow,
 	return congested ? NET_XMIT_CN : NET_XMIT_SUCCESS;
 }
 
-/* The hash of what `key` says is one flow.  Tunnels are seen as by its default */
+/*
+ * The hash of what `key` says is one flow.  Unlike skb_get_hash(), the other keys
+ * look past an IPv6 flow label.
+ */
 static u32 reframer_hash(const struct reframer_sched_data *q,
 			 struct sk_buff *skb)
 {
@@ -185,7 +188,7 @@ static u32 reframer_hash(const struct reframer_sched_data *q,
 	return jhash_2words(a, b, q->perturbation);
 }
 
-/* The class that @skb is in, 0 if in none; ours are 1 to the number of slots */
+/* The class of @classid, 0 if none of ours: 1 to the number of slots */
 static u32 reframer_class(struct Qdisc *sch, u32 classid)
 {
 	const struct reframer_sched_data *q = qdisc_priv(sch);

@@ -9,9 +9,6 @@
 #include <stdint.h>
 #include <strings.h>		/* ffs() */
 
-/* The kernel is built without it. */
-#pragma GCC diagnostic ignored "-Wsign-compare"
-
 typedef uint8_t u8;
 typedef uint16_t u16;
 typedef uint32_t u32;
