@@ -30,17 +30,12 @@ run() {
 	done
 	wait_drained
 	arrived
-	qdisc del dev tx0 root
 }
 
-# flows OPTIONS STEP...: as run(); with a timer a tick late, see on_time, once more
+# flows OPTIONS STEP...: as run(), on time
 flows() {
-	local tries
-
-	for ((tries = 0; tries < 6; tries++)); do
-		run "$@"
-		[[ $QS != *'"late_max_ns":0,'* ]] || break
-	done
+	until_on_time run "$@"
+	qdisc del dev tx0 root
 	expect in_order '.cap.missing == 0' accounted empty_now \
 		'.cap.packets == .r.packets_in' '.r.hold.late_max_ns == 0'
 }

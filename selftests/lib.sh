@@ -280,10 +280,10 @@ expect() {
 	[ -z "$bad" ] || fail "not so: $bad"$'\n'"over $state"
 }
 
-# on_time COMMAND...: sends packets and waits for them.  One timer in a hundred is
-# a tick late, in the guest itself: the next attempt is not.  A qdisc that sends
-# too late does so each time.
-on_time() {
+# until_on_time COMMAND...: sends packets through a new reframer and waits for them.
+# One timer in a hundred is a tick late, in the guest itself: the next attempt is
+# not.  A qdisc that sends too late does so each time.
+until_on_time() {
 	local tries
 
 	for ((tries = 0; tries < 6; tries++)); do
@@ -291,6 +291,10 @@ on_time() {
 		"$@"
 		[[ $QS != *'"late_max_ns":0,'* ]] || break
 	done
+}
+
+on_time() {
+	until_on_time "$@"
 	expect complete accounted empty_now '.r.hold.late_max_ns == 0'
 }
 
