@@ -19,3 +19,29 @@ sample() { printf '%s\t%s\t%s\t%s\n' "$@" >>"$samples"; }
 
 # on NAMESPACE COMMAND...
 on() { ip netns exec "$@"; }
+
+# pgset FILE LINE: tell pktgen
+pgset() { echo "$2" >"/proc/net/pktgen/$1"; }
+
+# attach DEV PARENT HANDLE QDISC...: noqueue is none, "forced QDISC" is below prio,
+# where it cannot let packets pass, "netem slot" is with fq_codel
+attach() {
+	local dev=$1 parent=("$2") handle=$3 band
+
+	[ "$2" = root ] || parent=(parent "$2")
+	shift 3
+	case $1 in
+	noqueue) ;;
+	forced)
+		tc qdisc add dev "$dev" "${parent[@]}" handle "$handle" prio
+		for band in 1 2 3; do
+			tc qdisc add dev "$dev" parent "$handle$band" "${@:2}"
+		done ;;
+	netem)
+		tc qdisc add dev "$dev" "${parent[@]}" handle "$handle" \
+			netem slot 64us 64us
+		tc qdisc add dev "$dev" parent "${handle}1" fq_codel quantum 60000 ;;
+	*)
+		tc qdisc add dev "$dev" "${parent[@]}" handle "$handle" "$@" ;;
+	esac
+}
