@@ -7,8 +7,7 @@
  * order of their arrival; one delay for all makes that the order of their
  * deadlines, too.  READY flows are sent in turns, one flow at a time.
  *
- *   reframer_flow_find(), reframer_flow_at()      the flow of a packet
- *   reframer_needs_time()                         whether to tell the time first
+ *   reframer_flow_find(), reframer_flow_at()      the slot of a packet's flow
  *   reframer_arrive()  IDLE -> HELD or READY      a packet joins its flow
  *   reframer_expire()                             the timer: which flows are due
  *   reframer_release_due()    HELD -> READY       one due flow per turn
@@ -19,13 +18,14 @@
  * from that which flows to hold, see reframer_learn() and reframer_end_probe().
  *
  * A packet that need not wait, of an IDLE flow, when nothing else is to be sent,
- * takes no slot: it goes straight through.
+ * takes no slot: it goes straight through.  Most packets do, so that path touches
+ * the least memory: the line of the set, and none of the flow's.
  *
- * Nothing here sleeps, allocates, reads a clock, takes a lock or loops over
- * more than the eight ways of a set.  There is no global state: the module
- * includes this file after the kernel's headers, the unit tests after a few
- * lines that stand in for them.  The caller serialises all calls; only the
- * statistics may be read without its lock.
+ * Nothing here sleeps, allocates, takes a lock or loops over more than the eight
+ * ways of a set.  There is no global state: the module includes this file after
+ * the kernel's headers, the unit tests after a few lines that stand in for them,
+ * and both say before how to read the clock, reframer_clock().  The caller
+ * serialises all calls.
  */
 #ifndef _REFRAMER_ENGINE_H
 #define _REFRAMER_ENGINE_H
@@ -111,12 +111,14 @@ struct reframer_history {
  */
 struct reframer_set {
 	u32 tag[REFRAMER_WAYS];
+	struct reframer_history history[REFRAMER_WAYS];
 	u8 active;		/* mask of ways that hold packets */
+	u8 ready;		/* mask of ways that are READY */
 	u8 shared;		/* mask of ways that hold a stranger's, too */
 	u8 probing;		/* mask of ways whose last packet was a probe */
 	u8 again;		/* mask of ways whose probe before failed */
 	u8 hand;		/* the way after the one that was taken last */
-	struct reframer_history history[REFRAMER_WAYS];
+	u8 fat[REFRAMER_WAYS];	/* class by size, see reframer_fat_class() */
 } __aligned(64);
 
 /* One cache line. */
@@ -127,11 +129,19 @@ struct reframer_flow {
 	struct list_head fat;	/* among flows of about the same size */
 	u64 arrival;		/* of the oldest packet, or of the probe */
 	u32 bytes;
-	u32 qlen:31;		/* 0: IDLE */
-	u32 ready:1;
+	u32 qlen;		/* 0: IDLE */
 };
 
-/* Written under the lock, read without it. */
+/* Why a packet was lost; the caller counts. */
+enum reframer_loss {
+	REFRAMER_LOST_LIMIT,
+	REFRAMER_LOST_MEMORY,
+	REFRAMER_LOST_CHANGE,
+	REFRAMER_LOST_RESET,
+	REFRAMER_LOST_FILTER,
+	REFRAMER_LOSSES
+};
+
 struct reframer_stats {
 	u64 packets_in;
 	u64 runs_in;
@@ -147,6 +157,8 @@ struct reframer_stats {
 	u64 hold_hist[REFRAMER_HOLD_HIST_LEN];
 	u64 late_max;
 	u64 collisions;
+	u64 timers;		/* the caller counts */
+	u64 lost[REFRAMER_LOSSES];
 	u32 flows_held;
 	u32 flows_ready;
 	u32 flows_peak;
@@ -158,6 +170,13 @@ struct reframer_engine {
 	struct reframer_set *sets;
 	struct reframer_flow *flows;
 	u32 set_mask;
+	u32 press_qlen;		/* above these, holding would only cause drops */
+	u32 press_memory;
+	/*
+	 * The slot after those of the hashes: packets queued by another key.
+	 * No other packet may overtake them.
+	 */
+	struct reframer_flow *former;
 
 	/* read and written with every packet */
 	u32 qlen;
@@ -175,22 +194,20 @@ struct reframer_engine {
 	u32 last_out;
 	struct reframer_stats stats;
 
-	/* packets queued by another key: none in the table may overtake them */
-	struct reframer_flow former;
-
 	/* flows by size: class n holds those of 2^(n-1) to 2^n - 1 bytes */
 	u64 fat_map;		/* mask of classes that are not empty */
 	struct list_head fat[REFRAMER_FAT_CLASSES];
 };
 
-static inline void reframer_count(u64 *counter, u64 n)
+/* The sizes of both tables: with a set and a slot for `former` */
+static inline u32 reframer_sets(const struct reframer_config *conf)
 {
-	WRITE_ONCE(*counter, *counter + n);
+	return conf->flows / REFRAMER_WAYS + 1;
 }
 
-static inline void reframer_gauge(u32 *gauge, int n)
+static inline u32 reframer_slots(const struct reframer_config *conf)
 {
-	WRITE_ONCE(*gauge, *gauge + n);
+	return conf->flows + 1;
 }
 
 static inline struct reframer_flow *reframer_first(const struct list_head *list)
@@ -205,15 +222,25 @@ static inline struct reframer_skb_cb *reframer_skb_cb(const struct sk_buff *skb)
 	return (struct reframer_skb_cb *)qdisc_skb_cb(skb)->data;
 }
 
+/* What follows from the configuration; to be called when it has changed. */
+static inline void reframer_configure(struct reframer_engine *e)
+{
+	const struct reframer_config *c = &e->conf;
+
+	e->press_qlen = c->limit - c->limit / 8;
+	e->press_memory = c->memory_limit - c->memory_limit / 8;
+}
+
 /*
- * The caller has set conf and, with zeroes, conf.flows flows (a power of two)
- * and a set for every eight of them.
+ * The caller has set conf (flows to a power of two) and, with zeroes, both tables.
  */
 static inline void reframer_engine_init(struct reframer_engine *e)
 {
 	int i;
 
+	reframer_configure(e);
 	e->set_mask = e->conf.flows / REFRAMER_WAYS - 1;
+	e->former = &e->flows[e->conf.flows];
 	INIT_LIST_HEAD(&e->held);
 	INIT_LIST_HEAD(&e->ready);
 	for (i = 0; i < REFRAMER_FAT_CLASSES; i++)
@@ -233,10 +260,7 @@ static inline bool reframer_over_memory(const struct reframer_engine *e)
 /* The last eighth of either limit: holding on would only cause drops. */
 static inline bool reframer_under_pressure(const struct reframer_engine *e)
 {
-	const struct reframer_config *c = &e->conf;
-
-	return e->qlen >= c->limit - c->limit / 8 ||
-	       e->memory >= c->memory_limit - c->memory_limit / 8;
+	return e->qlen >= e->press_qlen || e->memory >= e->press_memory;
 }
 
 static inline bool reframer_is_burst(const struct reframer_engine *e,
@@ -245,46 +269,50 @@ static inline bool reframer_is_burst(const struct reframer_engine *e,
 	return packets >= e->conf.burst || bytes >= e->conf.burst_bytes;
 }
 
-static inline unsigned int reframer_fat_class(const struct reframer_flow *flow)
+static inline struct reframer_set *reframer_set_of(struct reframer_engine *e,
+						   u32 slot)
+{
+	return &e->sets[slot / REFRAMER_WAYS];
+}
+
+static inline u32 reframer_slot_of(const struct reframer_engine *e,
+				   const struct reframer_flow *flow)
+{
+	return flow - e->flows;
+}
+
+/* Of two packets or one large one; 0: not listed by size */
+static inline u8 reframer_fat_class(const struct reframer_flow *flow)
 {
 	if (flow->qlen < 2 && flow->bytes < REFRAMER_FAT_BYTES)
 		return 0;
 	return fls(flow->bytes);
 }
 
-/* Add to the flow's size, or subtract, and keep it in the list of its size. */
-static inline void reframer_flow_resize(struct reframer_engine *e,
-					struct reframer_flow *flow,
-					int packets, int bytes)
+/*
+ * List the flow by its size.  This is due when its class rises, when it loses a
+ * packet, and when its turn has ended: while a flow is sent, it may be smaller
+ * than its class says.
+ */
+static noinline void reframer_relist(struct reframer_engine *e,
+				     struct reframer_flow *flow)
 {
-	unsigned int old = reframer_fat_class(flow), new;
+	u32 slot = reframer_slot_of(e, flow);
+	u8 *fat = &reframer_set_of(e, slot)->fat[slot % REFRAMER_WAYS];
+	u8 class = reframer_fat_class(flow);
 
-	flow->qlen += packets;
-	flow->bytes += bytes;
-	new = reframer_fat_class(flow);
-	if (new == old)
+	if (class == *fat)
 		return;
-	if (old) {
+	if (*fat) {
 		list_del(&flow->fat);
-		if (list_empty(&e->fat[old]))
-			e->fat_map &= ~(1ULL << old);
+		if (list_empty(&e->fat[*fat]))
+			e->fat_map &= ~(1ULL << *fat);
 	}
-	if (new) {
-		list_add_tail(&flow->fat, &e->fat[new]);
-		e->fat_map |= 1ULL << new;
+	if (class) {
+		list_add_tail(&flow->fat, &e->fat[class]);
+		e->fat_map |= 1ULL << class;
 	}
-}
-
-static inline struct reframer_set *reframer_set_of(struct reframer_engine *e,
-						   const struct reframer_flow *f)
-{
-	return &e->sets[(f - e->flows) / REFRAMER_WAYS];
-}
-
-static inline u32 reframer_way_of(const struct reframer_engine *e,
-				  const struct reframer_flow *f)
-{
-	return (f - e->flows) % REFRAMER_WAYS;
+	*fat = class;
 }
 
 static inline void reframer_end_turn(struct reframer_engine *e)
@@ -292,8 +320,8 @@ static inline void reframer_end_turn(struct reframer_engine *e)
 	u32 class = min_t(u32, fls(e->turn_packets),
 			  REFRAMER_BURST_HIST_LEN) - 1;
 
-	reframer_count(&e->stats.bursts, 1);
-	reframer_count(&e->stats.burst_hist[class], 1);
+	e->stats.bursts++;
+	e->stats.burst_hist[class]++;
 	e->turn = NULL;
 	e->turn_packets = 0;
 	e->turn_bytes = 0;
@@ -309,11 +337,11 @@ static inline void reframer_set_tag(struct reframer_set *set, u32 way, u32 tag)
 }
 
 /*
- * The flow of a hash.  A new one takes the way that was taken longest ago, so
- * that what is known of flows that are IDLE is kept for as long as possible.
+ * The slot of a hash, which is not 0.  A new flow takes the way that was taken
+ * longest ago, so that what is known of flows that are IDLE is kept for as long
+ * as possible.
  */
-static inline struct reframer_flow *reframer_flow_find(struct reframer_engine *e,
-						       u32 hash)
+static inline u32 reframer_flow_find(struct reframer_engine *e, u32 hash)
 {
 	u32 index = hash & e->set_mask, way;
 	struct reframer_set *set = &e->sets[index];
@@ -326,7 +354,7 @@ static inline struct reframer_flow *reframer_flow_find(struct reframer_engine *e
 	way = (hash >> 16) % REFRAMER_WAYS;
 	if (set->active == U8_MAX || set->shared & BIT(way)) {
 		set->shared |= BIT(way);
-		reframer_count(&e->stats.collisions, 1);
+		e->stats.collisions++;
 	} else {
 		u8 idle = ~set->active;
 
@@ -335,25 +363,24 @@ static inline struct reframer_flow *reframer_flow_find(struct reframer_engine *e
 		reframer_set_tag(set, way, hash);
 	}
 found:
-	return &e->flows[index * REFRAMER_WAYS + way];
+	return index * REFRAMER_WAYS + way;
 }
 
-/* The flow of a class: always of the same slot, whoever else is there. */
-static inline struct reframer_flow *reframer_flow_at(struct reframer_engine *e,
-						     u32 slot, u32 tag)
+/* The slot of a class: always the same, whoever else is there. */
+static inline u32 reframer_flow_at(struct reframer_engine *e, u32 slot, u32 tag)
 {
-	struct reframer_set *set = &e->sets[slot / REFRAMER_WAYS];
+	struct reframer_set *set = reframer_set_of(e, slot);
 	u32 way = slot % REFRAMER_WAYS;
 
 	if (set->tag[way] != tag) {
 		if (set->active & BIT(way)) {
 			set->shared |= BIT(way);
-			reframer_count(&e->stats.collisions, 1);
+			e->stats.collisions++;
 		} else {
 			reframer_set_tag(set, way, tag);
 		}
 	}
-	return &e->flows[slot];
+	return slot;
 }
 
 /* 2^backoff - 1 packets go straight before the next probe. */
@@ -373,14 +400,13 @@ static inline void reframer_back_off(struct reframer_history *h, u32 most)
  * A packet that comes too late may begin a train: it is a probe, too.  Otherwise
  * every probe could meet the last packet of a train.
  */
-static inline void reframer_end_probe(struct reframer_engine *e,
-				      const struct reframer_flow *flow)
+static noinline void reframer_end_probe(struct reframer_engine *e, u32 slot)
 {
-	struct reframer_set *set = reframer_set_of(e, flow);
-	u32 way = reframer_way_of(e, flow);
+	struct reframer_set *set = reframer_set_of(e, slot);
+	u32 way = slot % REFRAMER_WAYS;
 
 	set->probing &= ~BIT(way);
-	if (e->now - flow->arrival <= e->conf.delay) {
+	if (e->now - e->flows[slot].arrival <= e->conf.delay) {
 		set->again &= ~BIT(way);
 		set->history[way].credit = 1;
 	} else if (set->again & BIT(way)) {
@@ -393,19 +419,17 @@ static inline void reframer_end_probe(struct reframer_engine *e,
 
 /* A hold has ended.  When it was cut short, being alone proves nothing. */
 static inline void reframer_learn(struct reframer_engine *e,
-				  const struct reframer_flow *flow, u64 hold)
+				  struct reframer_history *h, u32 packets,
+				  u64 hold)
 {
-	struct reframer_history *h =
-		&reframer_set_of(e, flow)->history[reframer_way_of(e, flow)];
-
-	if (flow->qlen > 1) {
-		reframer_count(&e->stats.holds_paid, 1);
+	if (packets > 1) {
+		e->stats.holds_paid++;
 		h->credit = min_t(u32, h->credit + REFRAMER_CREDIT_PAID,
 				  REFRAMER_CREDIT_MAX);
 		if (h->backoff)
 			h->backoff--;
 	} else if (hold && hold >= e->conf.delay / 2) {
-		reframer_count(&e->stats.holds_vain, 1);
+		e->stats.holds_vain++;
 		if (h->credit)
 			h->credit--;
 		if (!h->credit)
@@ -413,85 +437,35 @@ static inline void reframer_learn(struct reframer_engine *e,
 	}
 }
 
-/* A flow that nobody knows to repay it is not held. */
-static inline bool reframer_predict(struct reframer_engine *e,
-				    const struct reframer_flow *flow)
-{
-	struct reframer_set *set = reframer_set_of(e, flow);
-	u32 way = reframer_way_of(e, flow);
-	struct reframer_history *h = &set->history[way];
-
-	if (h->credit)
-		return true;
-	if (h->skip)
-		h->skip--;
-	else
-		set->probing |= BIT(way);
-	return false;
-}
-
 static inline void reframer_count_release(struct reframer_engine *e, u64 hold,
 					  enum reframer_reason reason)
 {
 	u32 class = min_t(u32, fls64(hold), REFRAMER_HOLD_HIST_LEN - 1);
 
-	reframer_count(&e->stats.releases[reason], 1);
-	reframer_count(&e->stats.hold_hist[class], 1);
+	e->stats.releases[reason]++;
+	e->stats.hold_hist[class]++;
 }
 
-static inline void reframer_release(struct reframer_engine *e,
-				    struct reframer_flow *flow,
-				    enum reframer_reason reason)
+static noinline void reframer_release(struct reframer_engine *e,
+				      struct reframer_flow *flow,
+				      enum reframer_reason reason)
 {
+	u32 slot = reframer_slot_of(e, flow), way = slot % REFRAMER_WAYS;
+	struct reframer_set *set = reframer_set_of(e, slot);
 	u64 hold = e->now - flow->arrival;
 
 	reframer_on_release(e, flow->head, flow->qlen, flow->bytes, hold, reason);
-	reframer_learn(e, flow, hold);
+	reframer_learn(e, &set->history[way], flow->qlen, hold);
 	reframer_count_release(e, hold, reason);
 	list_move_tail(&flow->node, &e->ready);
-	flow->ready = 1;
-	reframer_gauge(&e->stats.flows_held, -1);
-	reframer_gauge(&e->stats.flows_ready, 1);
-	reframer_count(&e->stats.hold_sum, hold);
+	set->ready |= BIT(way);
+	e->stats.flows_held--;
+	e->stats.flows_ready++;
+	e->stats.hold_sum += hold;
 	if (hold > e->stats.hold_max)
-		WRITE_ONCE(e->stats.hold_max, hold);
+		e->stats.hold_max = hold;
 	if (hold > (u64)e->conf.delay + e->stats.late_max)
-		WRITE_ONCE(e->stats.late_max, hold - e->conf.delay);
-}
-
-/* As it will be with the packet that comes. */
-static inline bool reframer_makes_full(const struct reframer_engine *e,
-				       const struct reframer_flow *flow,
-				       const struct sk_buff *skb)
-{
-	return reframer_is_burst(e, flow->qlen + 1,
-				 flow->bytes + qdisc_pkt_len(skb));
-}
-
-/*
- * Must the caller set e->now before reframer_arrive()?  Reading a clock for every
- * packet that goes straight through would be too dear.
- */
-static inline bool reframer_needs_time(struct reframer_engine *e,
-				       const struct reframer_flow *flow,
-				       const struct sk_buff *skb,
-				       enum reframer_urge urge)
-{
-	const struct reframer_set *set = reframer_set_of(e, flow);
-	u32 way = reframer_way_of(e, flow);
-
-	if (flow->ready)
-		return false;
-	if (flow->qlen)
-		return urge || reframer_makes_full(e, flow, skb);
-	if (!e->conf.delay)
-		return false;
-	if (set->probing & BIT(way))
-		return true;
-	if (urge || reframer_makes_full(e, flow, skb))
-		return false;
-	return !e->conf.adaptive || set->history[way].credit ||
-	       !set->history[way].skip;
+		e->stats.late_max = hold - e->conf.delay;
 }
 
 static inline enum reframer_reason
@@ -500,30 +474,44 @@ reframer_urge_reason(enum reframer_urge urge)
 	return urge == REFRAMER_URGE_PUSH ? REFRAMER_PUSH : REFRAMER_EXPRESS;
 }
 
-/* A packet comes for an IDLE flow: why should it not wait? */
+/*
+ * A packet of @bytes comes for an IDLE flow: why should it not wait?  Most need no
+ * time to tell; a clock is too dear to be read for each of them.
+ */
 static inline enum reframer_reason reframer_begin(struct reframer_engine *e,
-						  struct reframer_flow *flow,
-						  const struct sk_buff *skb,
+						  u32 slot, u32 bytes,
 						  enum reframer_urge urge)
 {
-	if (reframer_set_of(e, flow)->probing & BIT(reframer_way_of(e, flow)))
-		reframer_end_probe(e, flow);
-	flow->arrival = e->now;
+	struct reframer_set *set = reframer_set_of(e, slot);
+	u32 way = slot % REFRAMER_WAYS;
+	struct reframer_history *h = &set->history[way];
+	bool probing = set->probing & BIT(way);
+	bool held;
+
+	if (unlikely(probing)) {
+		e->now = reframer_clock();
+		reframer_end_probe(e, slot);
+	}
 	if (urge)
 		return reframer_urge_reason(urge);
 	if (!e->conf.delay)
 		return REFRAMER_DEADLINE;
-	if (reframer_makes_full(e, flow, skb))
+	if (reframer_is_burst(e, 1, bytes))
 		return REFRAMER_FULL;
-	if (e->conf.adaptive && !reframer_predict(e, flow))
-		return REFRAMER_PREDICTED;
-	return REFRAMER_WAIT;
-}
 
-static inline void reframer_count_flows(struct reframer_engine *e, u32 flows)
-{
-	if (flows > e->stats.flows_peak)
-		WRITE_ONCE(e->stats.flows_peak, flows);
+	/* A flow that nobody knows to repay it is not held. */
+	held = !e->conf.adaptive || h->credit;
+	if (!held && h->skip) {
+		h->skip--;
+		return REFRAMER_PREDICTED;
+	}
+	if (!probing)
+		e->now = reframer_clock();
+	if (held)
+		return REFRAMER_WAIT;
+	set->probing |= BIT(way);
+	e->flows[slot].arrival = e->now;
+	return REFRAMER_PREDICTED;
 }
 
 /*
@@ -540,61 +528,82 @@ static inline bool reframer_straight(struct reframer_engine *e,
 	e->straight = skb;
 	reframer_on_release(e, skb, 1, qdisc_pkt_len(skb), 0, reason);
 	reframer_count_release(e, 0, reason);
-	reframer_count_flows(e, e->stats.flows_held + 1);
 	return true;
-}
-
-/*
- * A packet joins its flow, from reframer_flow_find() or reframer_flow_at() just
- * before.  A flow that begins becomes HELD, one that has no reason to wait READY.
- */
-static inline void reframer_arrive(struct reframer_engine *e,
-				   struct reframer_flow *flow,
-				   struct sk_buff *skb, u32 hash,
-				   enum reframer_urge urge)
-{
-	struct reframer_skb_cb *cb = reframer_skb_cb(skb);
-	enum reframer_reason reason = REFRAMER_WAIT;
-	struct reframer_stats *s = &e->stats;
-
-	cb->hash = hash;
-	cb->truesize = skb->truesize;
-	skb->next = NULL;
-	e->qlen++;
-	reframer_gauge(&e->memory, cb->truesize);
-	if (hash != e->last_in || !s->packets_in)
-		reframer_count(&s->runs_in, 1);
-	e->last_in = hash;
-	reframer_count(&s->packets_in, 1);
-
-	if (flow->qlen) {
-		flow->tail->next = skb;
-		if (!flow->ready && urge)
-			reason = reframer_urge_reason(urge);
-		else if (!flow->ready && reframer_makes_full(e, flow, skb))
-			reason = REFRAMER_FULL;
-	} else {
-		reason = reframer_begin(e, flow, skb, urge);
-		if (reason != REFRAMER_WAIT &&
-		    reframer_straight(e, skb, reason))
-			return;
-		flow->head = skb;
-		reframer_set_of(e, flow)->active |=
-			BIT(reframer_way_of(e, flow));
-		list_add_tail(&flow->node, &e->held);
-		reframer_gauge(&s->flows_held, 1);
-		reframer_count_flows(e, s->flows_held + s->flows_ready);
-	}
-	flow->tail = skb;
-	reframer_flow_resize(e, flow, 1, qdisc_pkt_len(skb));
-	if (reason != REFRAMER_WAIT)
-		reframer_release(e, flow, reason);
 }
 
 /* All that is held now is due: O(1), however many flows that are. */
 static inline void reframer_press(struct reframer_engine *e)
 {
 	e->pressed = e->now;
+}
+
+/*
+ * A packet joins its flow, whose slot is from reframer_flow_find() or
+ * reframer_flow_at() just before.  A flow that begins becomes HELD, one that has no
+ * reason to wait READY.  Returns true if there are so many packets that all that
+ * is held is now due.
+ */
+static inline bool reframer_arrive(struct reframer_engine *e, u32 slot,
+				   struct sk_buff *skb, u32 hash,
+				   enum reframer_urge urge)
+{
+	struct reframer_set *set = reframer_set_of(e, slot);
+	struct reframer_skb_cb *cb = reframer_skb_cb(skb);
+	struct reframer_flow *flow = &e->flows[slot];
+	enum reframer_reason reason = REFRAMER_WAIT;
+	u32 way = slot % REFRAMER_WAYS;
+	u32 bytes = qdisc_pkt_len(skb);
+
+	cb->hash = hash;
+	cb->truesize = skb->truesize;
+	skb->next = NULL;
+	e->qlen++;
+	e->memory += skb->truesize;
+	e->stats.packets_in++;
+	if (hash != e->last_in) {
+		e->last_in = hash;
+		e->stats.runs_in++;
+	}
+
+	if (set->active & BIT(way)) {
+		flow->tail->next = skb;
+		flow->qlen++;
+		flow->bytes += bytes;
+		if (flow->bytes >> set->fat[way])
+			reframer_relist(e, flow);
+		if (set->ready & BIT(way))
+			;
+		else if (urge)
+			reason = reframer_urge_reason(urge);
+		else if (reframer_is_burst(e, flow->qlen, flow->bytes))
+			reason = REFRAMER_FULL;
+		if (reason != REFRAMER_WAIT)
+			e->now = reframer_clock();
+	} else {
+		reason = reframer_begin(e, slot, bytes, urge);
+		if (reason != REFRAMER_WAIT &&
+		    likely(reframer_straight(e, skb, reason)))
+			return false;
+		set->active |= BIT(way);
+		flow->head = skb;
+		flow->arrival = e->now;
+		flow->qlen = 1;
+		flow->bytes = bytes;
+		if (bytes >= REFRAMER_FAT_BYTES)
+			reframer_relist(e, flow);
+		list_add_tail(&flow->node, &e->held);
+		e->stats.flows_held++;
+		if (e->stats.flows_held + e->stats.flows_ready > e->stats.flows_peak)
+			e->stats.flows_peak++;
+	}
+	flow->tail = skb;
+	if (reason != REFRAMER_WAIT)
+		reframer_release(e, flow, reason);
+
+	if (likely(!reframer_under_pressure(e)))
+		return false;
+	reframer_press(e);
+	return true;
 }
 
 static inline bool reframer_is_due(const struct reframer_engine *e,
@@ -639,6 +648,27 @@ static inline void reframer_release_due(struct reframer_engine *e)
 							    REFRAMER_PRESSURE);
 }
 
+/* The flow has sent or lost its last packet. */
+static noinline void reframer_empty(struct reframer_engine *e,
+				    struct reframer_flow *flow)
+{
+	u32 slot = reframer_slot_of(e, flow), way = slot % REFRAMER_WAYS;
+	struct reframer_set *set = reframer_set_of(e, slot);
+
+	if (set->ready & BIT(way))
+		e->stats.flows_ready--;
+	else
+		e->stats.flows_held--;
+	set->active &= ~BIT(way);
+	set->ready &= ~BIT(way);
+	set->shared &= ~BIT(way);
+	list_del(&flow->node);
+	if (set->fat[way])
+		reframer_relist(e, flow);
+	if (flow == e->turn)
+		reframer_end_turn(e);
+}
+
 /* Take the oldest packet of a flow. */
 static inline struct sk_buff *reframer_take(struct reframer_engine *e,
 					    struct reframer_flow *flow)
@@ -647,27 +677,12 @@ static inline struct sk_buff *reframer_take(struct reframer_engine *e,
 
 	flow->head = skb->next;
 	skb_mark_not_on_list(skb);
-	reframer_flow_resize(e, flow, -1, -(int)qdisc_pkt_len(skb));
+	flow->bytes -= qdisc_pkt_len(skb);
+	flow->qlen--;
 	e->qlen--;
-	reframer_gauge(&e->memory, -reframer_skb_cb(skb)->truesize);
-
-	if (!flow->qlen) {
-		if (flow != &e->former) {
-			struct reframer_set *set = reframer_set_of(e, flow);
-			u32 way = reframer_way_of(e, flow);
-
-			set->active &= ~BIT(way);
-			set->shared &= ~BIT(way);
-		}
-		list_del(&flow->node);
-		if (flow->ready)
-			reframer_gauge(&e->stats.flows_ready, -1);
-		else
-			reframer_gauge(&e->stats.flows_held, -1);
-		flow->ready = 0;
-		if (flow == e->turn)
-			reframer_end_turn(e);
-	}
+	e->memory -= reframer_skb_cb(skb)->truesize;
+	if (!flow->qlen)
+		reframer_empty(e, flow);
 	return skb;
 }
 
@@ -676,10 +691,11 @@ static inline void reframer_count_out(struct reframer_engine *e,
 {
 	u32 hash = reframer_skb_cb(skb)->hash;
 
-	if (hash != e->last_out || !e->stats.packets_out)
-		reframer_count(&e->stats.runs_out, 1);
-	e->last_out = hash;
-	reframer_count(&e->stats.packets_out, 1);
+	e->stats.packets_out++;
+	if (hash != e->last_out) {
+		e->last_out = hash;
+		e->stats.runs_out++;
+	}
 }
 
 static inline struct sk_buff *reframer_take_straight(struct reframer_engine *e)
@@ -688,7 +704,7 @@ static inline struct sk_buff *reframer_take_straight(struct reframer_engine *e)
 
 	e->straight = NULL;
 	e->qlen--;
-	reframer_gauge(&e->memory, -reframer_skb_cb(skb)->truesize);
+	e->memory -= reframer_skb_cb(skb)->truesize;
 	return skb;
 }
 
@@ -701,14 +717,24 @@ static inline struct sk_buff *reframer_pop_straight(struct reframer_engine *e)
 		return NULL;
 	skb = reframer_take_straight(e);
 	reframer_count_out(e, skb);
-	reframer_count(&e->stats.bursts, 1);
-	reframer_count(&e->stats.burst_hist[0], 1);
+	e->stats.bursts++;
+	e->stats.burst_hist[0]++;
 	return skb;
+}
+
+/* The flow of the turn has had its burst; it queues up again behind the others. */
+static noinline void reframer_rotate(struct reframer_engine *e,
+				     struct reframer_flow *flow)
+{
+	reframer_end_turn(e);
+	reframer_relist(e, flow);
+	if (flow != e->former)
+		list_move_tail(&flow->node, &e->ready);
 }
 
 /*
  * The next packet to send after that, or NULL.  A turn lasts until its flow is
- * drained or has had its burst; then the flow queues up again behind the others.
+ * drained or has had its burst.
  */
 static inline struct sk_buff *reframer_pop(struct reframer_engine *e)
 {
@@ -722,11 +748,8 @@ static inline struct sk_buff *reframer_pop(struct reframer_engine *e)
 	e->turn_packets++;
 	e->turn_bytes += qdisc_pkt_len(flow->head);
 	skb = reframer_take(e, flow);
-	if (reframer_is_burst(e, e->turn_packets, e->turn_bytes)) {
-		reframer_end_turn(e);
-		if (flow != &e->former)
-			list_move_tail(&flow->node, &e->ready);
-	}
+	if (reframer_is_burst(e, e->turn_packets, e->turn_bytes))
+		reframer_rotate(e, flow);
 
 	reframer_count_out(e, skb);
 	return skb;
@@ -737,12 +760,13 @@ static inline struct sk_buff *reframer_pop(struct reframer_engine *e)
  * the first few there.  So no other is more than twice as large.
  * When all flows are of one small packet, the oldest.
  */
-static inline struct reframer_flow *
-reframer_victim(const struct reframer_engine *e)
+static inline struct reframer_flow *reframer_victim(struct reframer_engine *e)
 {
 	struct reframer_flow *flow, *fattest = NULL;
 	int n = 0;
 
+	if (e->turn)
+		reframer_relist(e, e->turn);
 	if (!e->fat_map)
 		return reframer_first(&e->ready) ?: reframer_first(&e->held);
 	list_for_each_entry(flow, &e->fat[fls64(e->fat_map) - 1], fat) {
@@ -761,10 +785,14 @@ reframer_victim(const struct reframer_engine *e)
 static inline struct sk_buff *reframer_drop(struct reframer_engine *e,
 					    struct reframer_flow **victim)
 {
+	struct sk_buff *skb;
+
 	*victim = reframer_victim(e);
-	if (*victim)
-		return reframer_take(e, *victim);
-	return e->straight ? reframer_take_straight(e) : NULL;
+	if (!*victim)
+		return e->straight ? reframer_take_straight(e) : NULL;
+	skb = reframer_take(e, *victim);
+	reframer_relist(e, *victim);
+	return skb;
 }
 
 /*
@@ -783,34 +811,31 @@ static inline void reframer_resettle(struct reframer_engine *e, u64 now)
 		reframer_press(e);
 }
 
-/* All packets of a flow go behind those of the former ones. */
+/* All packets of a READY flow go behind those of the former ones. */
 static inline void reframer_retire(struct reframer_engine *e,
 				   struct reframer_flow *flow)
 {
-	struct reframer_flow *former = &e->former;
-	struct reframer_set *set = reframer_set_of(e, flow);
-	u32 way = reframer_way_of(e, flow);
-	u32 packets = flow->qlen, bytes = flow->bytes;
+	u32 slot = reframer_slot_of(e, e->former);
+	struct reframer_set *set = reframer_set_of(e, slot);
+	struct reframer_flow *former = e->former;
 
-	if (flow == e->turn)
-		reframer_end_turn(e);
 	if (former->qlen) {
 		former->tail->next = flow->head;
 	} else {
 		former->head = flow->head;
-		former->ready = 1;
+		set->active |= BIT(slot % REFRAMER_WAYS);
+		set->ready |= BIT(slot % REFRAMER_WAYS);
 		list_add(&former->node, &e->ready);
-		reframer_gauge(&e->stats.flows_ready, 1);
+		e->stats.flows_ready++;
 	}
 	former->tail = flow->tail;
-	reframer_flow_resize(e, former, packets, bytes);
+	former->qlen += flow->qlen;
+	former->bytes += flow->bytes;
+	reframer_relist(e, former);
 
-	reframer_flow_resize(e, flow, -(int)packets, -(int)bytes);
-	set->active &= ~BIT(way);
-	set->shared &= ~BIT(way);
-	list_del(&flow->node);
-	flow->ready = 0;
-	reframer_gauge(&e->stats.flows_ready, -1);
+	flow->qlen = 0;
+	flow->bytes = 0;
+	reframer_empty(e, flow);
 }
 
 /*
@@ -825,7 +850,7 @@ static inline void reframer_rekey(struct reframer_engine *e, u64 now)
 	list_for_each_entry_safe(flow, next, &e->held, node)
 		reframer_release(e, flow, REFRAMER_PRESSURE);
 	list_for_each_entry_safe(flow, next, &e->ready, node)
-		if (flow != &e->former)
+		if (flow != e->former)
 			reframer_retire(e, flow);
 }
 

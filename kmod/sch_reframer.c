@@ -53,6 +53,8 @@ static void reframer_trace(const struct reframer_engine *e,
 		reframer_trace(e, head, packets, bytes, hold, reason);	\
 } while (0)
 
+#define reframer_clock()	ktime_get_ns()
+
 #include "reframer_trace.h"
 #include "reframer_engine.h"
 #include "reframer_urge.h"
@@ -64,21 +66,14 @@ static void reframer_trace(const struct reframer_engine *e,
 #define REFRAMER_DROP_BATCH	64
 
 struct reframer_sched_data {
+	struct tcf_proto __rcu *filter_list;
 	struct reframer_engine engine;
 	struct qdisc_watchdog watchdog;
 	bool armed;		/* the watchdog, until we see that it expired */
+	bool settled;		/* nothing is due before the watchdog expires */
 	bool slack_given;	/* else it follows the delay */
 	u32 perturbation;	/* of hashes of our own */
-	struct tcf_proto __rcu *filter_list;
 	struct tcf_block *block;
-
-	/* seldom used; written under the lock, read without it */
-	u64 timers;
-	u64 drop_limit;
-	u64 drop_memory;
-	u64 drop_change;
-	u64 drop_reset;
-	u64 drop_filter;
 };
 
 static void reframer_trace(const struct reframer_engine *e,
@@ -117,7 +112,7 @@ static struct sk_buff *reframer_evict(struct Qdisc *sch,
  * @flow has just got a packet of @pkt_len bytes and that was too much.  The
  * parents have not counted this packet yet, and will not when we return CN.
  */
-static int reframer_overlimit(struct Qdisc *sch, struct reframer_flow *flow,
+static noinline int reframer_overlimit(struct Qdisc *sch, struct reframer_flow *flow,
 			      unsigned int pkt_len, struct sk_buff **to_free)
 {
 	struct reframer_sched_data *q = qdisc_priv(sch);
@@ -127,10 +122,9 @@ static int reframer_overlimit(struct Qdisc *sch, struct reframer_flow *flow,
 	struct sk_buff *skb;
 
 	do {
-		if (reframer_over_limit(&q->engine))
-			reframer_count(&q->drop_limit, 1);
-		else
-			reframer_count(&q->drop_memory, 1);
+		q->engine.stats.lost[reframer_over_limit(&q->engine) ?
+				     REFRAMER_LOST_LIMIT :
+				     REFRAMER_LOST_MEMORY]++;
 		skb = reframer_evict(sch, &victim);
 		packets++;
 		bytes += qdisc_pkt_len(skb);
@@ -150,21 +144,17 @@ static int reframer_overlimit(struct Qdisc *sch, struct reframer_flow *flow,
 }
 
 /*
- * The hash of what `key` says is one flow.  Unlike skb_get_hash(), the other keys
- * look past an IPv6 flow label.
+ * The hash of what `key` says is one flow, if that is not what skb_get_hash()
+ * takes for one.  It looks past an IPv6 flow label.
  */
-static u32 reframer_hash(const struct reframer_sched_data *q,
-			 struct sk_buff *skb)
+static noinline u32 reframer_key_hash(const struct reframer_sched_data *q,
+				      struct sk_buff *skb)
 {
 	struct flow_keys keys;
 	u32 a, b;
 
-	switch (q->engine.conf.key) {
-	case REFRAMER_KEY_FLOW:
-		return skb_get_hash(skb);
-	case REFRAMER_KEY_MARK:
+	if (q->engine.conf.key == REFRAMER_KEY_MARK)
 		return jhash_1word(skb->mark, q->perturbation);
-	}
 
 	skb_flow_dissect_flow_keys(skb, &keys, 0);
 	switch (q->engine.conf.key) {
@@ -199,19 +189,28 @@ static u32 reframer_class(struct Qdisc *sch, u32 classid)
 	return minor <= q->engine.conf.flows ? minor : 0;
 }
 
+/* Is there anything but the hash that may say which flow the packet is of? */
+static bool reframer_classified(struct Qdisc *sch, const struct sk_buff *skb)
+{
+	const struct reframer_sched_data *q = qdisc_priv(sch);
+
+	/* a default qdisc has no handle, and a plain priority no major */
+	return rcu_access_pointer(q->filter_list) ||
+	       (!((skb->priority ^ sch->handle) >> 16) && sch->handle);
+}
+
 /*
- * What filters say of the packet: false if it is not for the queue, and then
- * what enqueue() returns.  They may also have set skb->priority.
+ * The class that filters or skb->priority choose, 0 if none.  Negative if the
+ * packet is not for the queue: the flags that enqueue() is to return.
  */
-static bool reframer_filter(struct sk_buff *skb, struct Qdisc *sch, u32 *class,
-			    int *ret)
+static noinline int reframer_filter(struct sk_buff *skb, struct Qdisc *sch)
 {
 	struct reframer_sched_data *q = qdisc_priv(sch);
 	struct tcf_proto *filter = rcu_dereference_bh(q->filter_list);
 	struct tcf_result res = {};
+	u32 class = 0;
 	int action;
 
-	*class = 0;
 	if (filter) {
 		action = tcf_classify_qdisc(skb, filter, &res, false);
 		switch (action) {
@@ -219,20 +218,18 @@ static bool reframer_filter(struct sk_buff *skb, struct Qdisc *sch, u32 *class,
 		case TC_ACT_STOLEN:
 		case TC_ACT_QUEUED:
 		case TC_ACT_TRAP:
-			*ret = NET_XMIT_SUCCESS | __NET_XMIT_STOLEN;
-			return false;
+			return -__NET_XMIT_STOLEN;
 		case TC_ACT_SHOT:
-			*ret = NET_XMIT_SUCCESS | __NET_XMIT_BYPASS;
-			return false;
+			return -__NET_XMIT_BYPASS;
 #endif
 		}
 		if (action >= 0)
-			*class = reframer_class(sch, res.classid);
+			class = reframer_class(sch, res.classid);
 	}
-	/* a default qdisc has no handle, and a plain priority no major */
-	if (!*class && sch->handle && TC_H_MAJ(skb->priority) == sch->handle)
-		*class = reframer_class(sch, skb->priority);
-	return true;
+	/* a filter may have set the priority, too */
+	if (!class && sch->handle && TC_H_MAJ(skb->priority) == sch->handle)
+		class = reframer_class(sch, skb->priority);
+	return class;
 }
 
 static enum reframer_urge reframer_urge(struct Qdisc *sch,
@@ -245,8 +242,8 @@ static enum reframer_urge reframer_urge(struct Qdisc *sch,
 	if (skb->priority == TC_PRIO_CONTROL)
 		return REFRAMER_URGE_EXPRESS;
 	/* Where the network header is behind VLAN tags, senders disagree. */
-	if (qdisc_dev(sch)->type == ARPHRD_ETHER &&
-	    eth_type_vlan(skb->protocol))
+	if (unlikely(eth_type_vlan(skb->protocol)) &&
+	    qdisc_dev(sch)->type == ARPHRD_ETHER)
 		offset = ETH_HLEN;
 	if (offset < 0)
 		return REFRAMER_NO_URGE;
@@ -260,39 +257,58 @@ static int reframer_enqueue(struct sk_buff *skb, struct Qdisc *sch,
 {
 	struct reframer_sched_data *q = qdisc_priv(sch);
 	struct reframer_engine *e = &q->engine;
-	struct reframer_flow *flow;
+	unsigned int len = qdisc_pkt_len(skb);
 	enum reframer_urge urge;
-	u32 class, hash;
-	int ret;
+	u32 hash, slot;
+	int class = 0;
 
-	if (!reframer_filter(skb, sch, &class, &ret)) {
-		reframer_count(&q->drop_filter, 1);
+	if (unlikely(reframer_classified(sch, skb)))
+		class = reframer_filter(skb, sch);
+	if (unlikely(class < 0)) {
+		e->stats.lost[REFRAMER_LOST_FILTER]++;
 		qdisc_qstats_drop(sch);
 		__qdisc_drop(skb, to_free);
-		return ret;
+		return NET_XMIT_SUCCESS | -class;
 	}
 	if (unlikely(class)) {
 		hash = class;
-		flow = reframer_flow_at(e, class - 1, hash);
+		slot = reframer_flow_at(e, class - 1, hash);
 	} else {
-		hash = reframer_hash(q, skb);
+		hash = likely(e->conf.key == REFRAMER_KEY_FLOW) ?
+		       skb_get_hash(skb) : reframer_key_hash(q, skb);
 		if (unlikely(hash <= e->conf.flows))	/* not a class's */
 			hash |= BIT(31);
-		flow = reframer_flow_find(e, hash);
+		slot = reframer_flow_find(e, hash);
 	}
 	urge = reframer_urge(sch, skb);
-	if (reframer_needs_time(e, flow, skb, urge))
-		e->now = ktime_get_ns();
-	reframer_arrive(e, flow, skb, hash, urge);
-	qdisc_qstats_backlog_inc(sch, skb);
 	sch->q.qlen++;
-
-	if (likely(!reframer_under_pressure(e)))
+	sch->qstats.backlog += len;
+	if (likely(!reframer_arrive(e, slot, skb, hash, urge)))
 		return NET_XMIT_SUCCESS;
-	reframer_press(e);
+
+	q->settled = false;
 	if (!reframer_over_limit(e) && !reframer_over_memory(e))
 		return NET_XMIT_SUCCESS;
-	return reframer_overlimit(sch, flow, qdisc_pkt_len(skb), to_free);
+	return reframer_overlimit(sch, &e->flows[slot], len, to_free);
+}
+
+/* Between two turns: let one due flow go, or arm the watchdog for the next. */
+static noinline void reframer_settle(struct reframer_sched_data *q)
+{
+	struct reframer_engine *e = &q->engine;
+	bool queued = hrtimer_is_queued(&q->watchdog.timer);
+
+	if (reframer_waiting(e) && !queued) {
+		if (q->armed) {
+			q->armed = false;
+			e->stats.timers++;
+			reframer_expire(e, ktime_get_ns());
+		}
+		if (reframer_waiting(e))
+			reframer_arm(q, reframer_deadline(e));
+	}
+	q->settled = reframer_waiting(e);
+	reframer_release_due(e);
 }
 
 /*
@@ -306,26 +322,14 @@ static struct sk_buff *reframer_dequeue(struct Qdisc *sch)
 	struct sk_buff *skb;
 
 	skb = reframer_pop_straight(e);
-	if (skb)
-		goto out;
-	if (!e->turn) {
-		if (reframer_waiting(e) &&
-		    !hrtimer_is_queued(&q->watchdog.timer)) {
-			if (q->armed) {
-				q->armed = false;
-				reframer_count(&q->timers, 1);
-				reframer_expire(e, ktime_get_ns());
-			}
-			if (reframer_waiting(e))
-				reframer_arm(q, reframer_deadline(e));
-		}
-		reframer_release_due(e);
+	if (!skb) {
+		if (!e->turn && !list_empty(&e->held) &&
+		    !(q->settled && hrtimer_is_queued(&q->watchdog.timer)))
+			reframer_settle(q);
+		skb = reframer_pop(e);
+		if (!skb)
+			return NULL;
 	}
-
-	skb = reframer_pop(e);
-	if (!skb)
-		return NULL;
-out:
 	sch->q.qlen--;
 	qdisc_qstats_backlog_dec(sch, skb);
 	qdisc_bstats_update(sch, skb);
@@ -341,7 +345,7 @@ static void reframer_reset(struct Qdisc *sch)
 	qdisc_watchdog_cancel(&q->watchdog);
 	q->armed = false;
 	while ((skb = reframer_evict(sch, &victim))) {
-		reframer_count(&q->drop_reset, 1);
+		q->engine.stats.lost[REFRAMER_LOST_RESET]++;
 		rtnl_kfree_skbs(skb, skb);
 	}
 }
@@ -470,6 +474,7 @@ static int reframer_change(struct Qdisc *sch, struct nlattr *opt,
 	for (attr = 1; attr <= TCA_REFRAMER_MAX; attr++)
 		WRITE_ONCE(*reframer_option_value(&e->conf, attr),
 			   *reframer_option_value(&conf, attr));
+	reframer_configure(e);
 	q->slack_given = slack_given;
 
 	/* By our own counters: a packet that a parent peeked is in gso_skb. */
@@ -479,13 +484,14 @@ static int reframer_change(struct Qdisc *sch, struct nlattr *opt,
 		bytes += qdisc_pkt_len(skb);
 		rtnl_kfree_skbs(skb, skb);
 	}
-	reframer_count(&q->drop_change, packets);
+	e->stats.lost[REFRAMER_LOST_CHANGE] += packets;
 	if (packets)
 		qdisc_tree_reduce_backlog(sch, packets, bytes);
 
 	reframer_resettle(e, ktime_get_ns());
 	/* dequeue() finds out what may go now, and arms for the rest */
 	reframer_arm(q, 0);
+	q->settled = false;
 
 	sch_tree_unlock(sch);
 	return 0;
@@ -534,9 +540,9 @@ static int reframer_init(struct Qdisc *sch, struct nlattr *opt,
 	if (err)
 		return err;
 
-	e->sets = kvcalloc(e->conf.flows / REFRAMER_WAYS, sizeof(*e->sets),
-			   GFP_KERNEL);
-	e->flows = kvcalloc(e->conf.flows, sizeof(*e->flows), GFP_KERNEL);
+	e->sets = kvcalloc(reframer_sets(&e->conf), sizeof(*e->sets), GFP_KERNEL);
+	e->flows = kvcalloc(reframer_slots(&e->conf), sizeof(*e->flows),
+			    GFP_KERNEL);
 	if (!e->sets || !e->flows)
 		return -ENOMEM;
 
@@ -565,10 +571,9 @@ static int reframer_dump(struct Qdisc *sch, struct sk_buff *skb)
 	return nla_nest_end(skb, nest);
 }
 
-static int reframer_put_u64(struct sk_buff *skb, int attr, const u64 *counter)
+static int reframer_put_u64(struct sk_buff *skb, int attr, u64 value)
 {
-	return nla_put_u64_64bit(skb, attr, READ_ONCE(*counter),
-				 TCA_REFRAMER_STATS_PAD);
+	return nla_put_u64_64bit(skb, attr, value, TCA_REFRAMER_STATS_PAD);
 }
 
 static int reframer_put_hist(struct sk_buff *skb, int attr, const u64 *hist,
@@ -576,30 +581,35 @@ static int reframer_put_hist(struct sk_buff *skb, int attr, const u64 *hist,
 {
 	struct nlattr *nla = nla_reserve_64bit(skb, attr, len * sizeof(u64),
 					       TCA_REFRAMER_STATS_PAD);
-	u64 *to;
 
 	if (!nla)
 		return -EMSGSIZE;
-	for (to = nla_data(nla); len--; to++, hist++)
-		*to = READ_ONCE(*hist);
+	memcpy(nla_data(nla), hist, len * sizeof(u64));
 	return 0;
 }
 
 static int reframer_dump_stats(struct Qdisc *sch, struct gnet_dump *d)
 {
-	struct nlattr *nest = nla_nest_start_noflag(d->skb, TCA_STATS_APP);
 	struct reframer_sched_data *q = qdisc_priv(sch);
 	const struct reframer_engine *e = &q->engine;
-	const struct reframer_stats *s = &e->stats;
-	const struct reframer_config *c = &e->conf;
+	struct reframer_stats stats, *s = &stats;
+	struct nlattr *nest;
+	u32 memory;
 
+	/* of one moment, so that the sums are right */
+	sch_tree_lock(sch);
+	stats = e->stats;
+	memory = e->memory;
+	sch_tree_unlock(sch);
+
+	nest = nla_nest_start_noflag(d->skb, TCA_STATS_APP);
 	if (!nest)
 		return -1;
 
 #define PUT_U64(attr, value)						\
-	reframer_put_u64(d->skb, TCA_REFRAMER_STATS_##attr, &(value))
+	reframer_put_u64(d->skb, TCA_REFRAMER_STATS_##attr, value)
 #define PUT_U32(attr, value)						\
-	nla_put_u32(d->skb, TCA_REFRAMER_STATS_##attr, READ_ONCE(value))
+	nla_put_u32(d->skb, TCA_REFRAMER_STATS_##attr, value)
 #define PUT_HIST(attr, hist, len)					\
 	reframer_put_hist(d->skb, TCA_REFRAMER_STATS_##attr, hist, len)
 	if (PUT_U64(PACKETS_IN, s->packets_in) ||
@@ -620,20 +630,20 @@ static int reframer_dump_stats(struct Qdisc *sch, struct gnet_dump *d)
 	    PUT_U64(HOLD_MAX, s->hold_max) ||
 	    PUT_HIST(HOLD_HIST, s->hold_hist, REFRAMER_HOLD_HIST_LEN) ||
 	    PUT_U64(LATE_MAX, s->late_max) ||
-	    PUT_U64(TIMERS, q->timers) ||
+	    PUT_U64(TIMERS, s->timers) ||
 	    PUT_U64(COLLISIONS, s->collisions) ||
-	    PUT_U64(DROP_LIMIT, q->drop_limit) ||
-	    PUT_U64(DROP_MEMORY, q->drop_memory) ||
-	    PUT_U64(DROP_CHANGE, q->drop_change) ||
-	    PUT_U64(DROP_RESET, q->drop_reset) ||
-	    PUT_U64(DROP_FILTER, q->drop_filter) ||
+	    PUT_U64(DROP_LIMIT, s->lost[REFRAMER_LOST_LIMIT]) ||
+	    PUT_U64(DROP_MEMORY, s->lost[REFRAMER_LOST_MEMORY]) ||
+	    PUT_U64(DROP_CHANGE, s->lost[REFRAMER_LOST_CHANGE]) ||
+	    PUT_U64(DROP_RESET, s->lost[REFRAMER_LOST_RESET]) ||
+	    PUT_U64(DROP_FILTER, s->lost[REFRAMER_LOST_FILTER]) ||
 	    PUT_U32(FLOWS_HELD, s->flows_held) ||
 	    PUT_U32(FLOWS_READY, s->flows_ready) ||
 	    PUT_U32(FLOWS_PEAK, s->flows_peak) ||
-	    PUT_U32(MEMORY, e->memory) ||
-	    nla_put_u32(d->skb, TCA_REFRAMER_STATS_TABLE_BYTES,
-			c->flows * sizeof(*e->flows) +
-			c->flows / REFRAMER_WAYS * sizeof(*e->sets))) {
+	    PUT_U32(MEMORY, memory) ||
+	    PUT_U32(TABLE_BYTES,
+		    reframer_slots(&e->conf) * sizeof(*e->flows) +
+		    reframer_sets(&e->conf) * sizeof(*e->sets))) {
 		nla_nest_cancel(d->skb, nest);
 		return -1;
 	}
@@ -689,7 +699,8 @@ static int reframer_dump_class_stats(struct Qdisc *sch, unsigned long cl,
 				     struct gnet_dump *d)
 {
 	struct reframer_sched_data *q = qdisc_priv(sch);
-	const struct reframer_flow *flow = &q->engine.flows[cl - 1];
+	const struct reframer_engine *e = &q->engine;
+	const struct reframer_flow *flow = &e->flows[cl - 1];
 	struct gnet_stats_queue qs = {};
 	struct nlattr *nest;
 	u64 age = 0;
@@ -699,7 +710,7 @@ static int reframer_dump_class_stats(struct Qdisc *sch, unsigned long cl,
 	sch_tree_lock(sch);
 	qs.qlen = flow->qlen;
 	qs.backlog = flow->bytes;
-	ready = flow->ready;
+	ready = e->sets[(cl - 1) / REFRAMER_WAYS].ready & BIT((cl - 1) % REFRAMER_WAYS);
 	if (flow->qlen) {
 		hash = reframer_skb_cb(flow->head)->hash;
 		age = ktime_get_ns() - flow->arrival;
@@ -713,7 +724,7 @@ static int reframer_dump_class_stats(struct Qdisc *sch, unsigned long cl,
 		return -1;
 	if (nla_put_u32(d->skb, TCA_REFRAMER_STATS_CLASS_HASH, hash) ||
 	    nla_put_u32(d->skb, TCA_REFRAMER_STATS_CLASS_READY, ready) ||
-	    reframer_put_u64(d->skb, TCA_REFRAMER_STATS_CLASS_AGE, &age)) {
+	    reframer_put_u64(d->skb, TCA_REFRAMER_STATS_CLASS_AGE, age)) {
 		nla_nest_cancel(d->skb, nest);
 		return -1;
 	}

@@ -21,6 +21,8 @@
 
 #include "kernel.h"
 #include "ktap.h"
+
+static u64 reframer_clock(void);
 #include "reframer_engine.h"
 
 #define SEEDS		4
@@ -36,6 +38,7 @@
 #define TAGS		CLASS(FLOWS_MAX)
 #define DROP_BATCH	64	/* as in sch_reframer.c */
 #define QUOTA		64	/* of packets in one run of the core */
+#define NO_LOW_BITS	(1 << 30)	/* a hash; none is 0 */
 #define NONE		(-1)
 #define STRAIGHT	(-2)	/* instead of a slot */
 #define FORMER		((int)t.e->conf.flows)	/* the queue after the slots */
@@ -474,11 +477,9 @@ static bool model_needs_time(const struct queue *q, const struct entry *new,
 	case HELD:			/* does its hold end? */
 		return urge || model_makes_full(q, new);
 	default:
-		if (!t.e->conf.delay)
-			return false;
 		if (h->probing)
 			return true;
-		if (urge || model_makes_full(q, new))
+		if (!t.e->conf.delay || urge || model_makes_full(q, new))
 			return false;
 		if (t.e->conf.adaptive && !h->credit)
 			return !h->skip;	/* a probe begins */
@@ -586,13 +587,12 @@ static void model_arrive(int slot, const struct entry *new,
 		t.coverage[C_PROBE_URGE] += urge && q->history.probing;
 		if (q->history.probing)
 			model_end_probe(q);
-		q->arrival = t.m.told;
 	}
 	reason = q->state == READY ? REFRAMER_WAIT : model_reason(q, new, urge);
 	if (begins && reason != REFRAMER_WAIT)
 		straight = model_straight(new, reason);
-	if (begins && t.m.held.n + t.m.ready.n + 1U > s->flows_peak)
-		s->flows_peak = t.m.held.n + t.m.ready.n + 1;
+	if (begins && (!straight || q->history.probing))
+		q->arrival = t.m.told;
 	if (straight)
 		return;
 
@@ -601,6 +601,8 @@ static void model_arrive(int slot, const struct entry *new,
 	if (begins) {
 		q->state = HELD;
 		slots_add(&t.m.held, slot);
+		if (t.m.held.n + t.m.ready.n > (int)s->flows_peak)
+			s->flows_peak = t.m.held.n + t.m.ready.n;
 	}
 	if (reason != REFRAMER_WAIT)
 		model_release(slot, reason);
@@ -805,12 +807,12 @@ static void model_check_victim(int slot)
 
 static struct reframer_flow *flow_of(int slot)
 {
-	return slot == FORMER ? &t.e->former : &t.e->flows[slot];
+	return &t.e->flows[slot];
 }
 
 static int slot_of(const struct reframer_flow *flow)
 {
-	return flow == &t.e->former ? FORMER : flow - t.e->flows;
+	return flow - t.e->flows;
 }
 
 static void check_flow(int slot)
@@ -822,7 +824,8 @@ static void check_flow(int slot)
 
 	same_at(flow->qlen, q->n, slot);
 	same_at(flow->bytes, queue_bytes(q), slot);
-	same_at(flow->ready, q->state == READY, slot);
+	same_at(t.e->sets[slot / REFRAMER_WAYS].ready >> slot % REFRAMER_WAYS & 1,
+		q->state == READY, slot);
 	same_at(flow->arrival, q->arrival, slot);
 	for (i = 0; i < q->n; i++, skb = skb->next)
 		check(skb == &q->entry[i].packet->skb,
@@ -848,6 +851,15 @@ static void check_list(const char *name, const struct list_head *list,
 	      i, name, want->n);
 }
 
+/* The flow that is being sent may be smaller than when it was listed. */
+static int listed_class(u32 slot)
+{
+	int class = size_class(&t.m.queue[slot]);
+	u8 listed = t.e->sets[slot / REFRAMER_WAYS].fat[slot % REFRAMER_WAYS];
+
+	return (int)slot == t.m.turn && listed > class ? listed : class;
+}
+
 static void check_size_lists(void)
 {
 	int want[REFRAMER_FAT_CLASSES] = {}, class, slot, n;
@@ -856,13 +868,13 @@ static void check_size_lists(void)
 	u32 i;
 
 	for (i = 0; i <= t.e->conf.flows; i++)
-		want[size_class(&t.m.queue[i])]++;
+		want[listed_class(i)]++;
 	want[0] = 0;
 	for (class = 0; class < REFRAMER_FAT_CLASSES; class++) {
 		n = 0;
 		list_for_each_entry(flow, &t.e->fat[class], fat) {
 			slot = slot_of(flow);
-			same_at(size_class(&t.m.queue[slot]), class, slot);
+			same_at(listed_class(slot), class, slot);
 			check(n++ < want[class], "too many of class %d", class);
 		}
 		same_at(n, want[class], class);
@@ -925,6 +937,13 @@ static void check_stats(void)
 	same(s->flows_held, t.m.held.n);
 	same(s->flows_ready, t.m.ready.n);
 	same(s->flows_peak, w->flows_peak);
+}
+
+/* What the engine reads */
+static u64 reframer_clock(void)
+{
+	t.clock_reads++;
+	return t.clock;
 }
 
 static void check_all(void)
@@ -1043,8 +1062,8 @@ static void enqueue_urge(int hash, u32 len, u32 truesize,
 {
 	struct packet *packet = calloc(1, sizeof(*packet));
 	struct entry entry = { packet, t.hash[hash], len, truesize };
-	struct reframer_flow *flow;
-	bool needs_time;
+	u64 clock_reads = t.clock_reads;
+	bool needs_time, pressed;
 	int slot;
 
 	packet->skb.next = (void *)1;	/* as the core may leave it */
@@ -1055,28 +1074,25 @@ static void enqueue_urge(int hash, u32 len, u32 truesize,
 	t.packets++;
 
 	if (hash < HASHES)
-		flow = reframer_flow_find(t.e, t.hash[hash]);
+		slot = reframer_flow_find(t.e, t.hash[hash]);
 	else
-		flow = reframer_flow_at(t.e, hash - HASHES, t.hash[hash]);
-	slot = slot_of(flow);
+		slot = reframer_flow_at(t.e, hash - HASHES, t.hash[hash]);
 	model_place(slot, &entry);
-	needs_time = reframer_needs_time(t.e, flow, &packet->skb, urge);
-	same(needs_time, model_needs_time(&t.m.queue[slot], &entry, urge));
-	if (needs_time) {
-		t.e->now = t.clock;
+	needs_time = model_needs_time(&t.m.queue[slot], &entry, urge);
+	pressed = reframer_arrive(t.e, slot, &packet->skb, t.hash[hash], urge);
+	same(t.clock_reads - clock_reads, needs_time);
+	if (needs_time)
 		t.m.told = t.clock;
-		t.clock_reads++;
-	}
-	reframer_arrive(t.e, flow, &packet->skb, t.hash[hash], urge);
 	model_arrive(slot, &entry, urge);
+	same(pressed, model_under_pressure());
+	if (pressed)
+		model_press();
 	if (!below(8))
 		packet->skb.truesize += 1000;
 	check_all();
 
-	if (!reframer_under_pressure(t.e))
+	if (!pressed)
 		return;
-	reframer_press(t.e);
-	model_press();
 	if (reframer_over_limit(t.e) || reframer_over_memory(t.e))
 		overlimit(slot);
 }
@@ -1178,6 +1194,7 @@ static void change(const struct reframer_config *conf)
 		check_all();
 	}
 	e->conf = *conf;
+	reframer_configure(e);
 	while (reframer_over_limit(e) || reframer_over_memory(e)) {
 		check(evict() != NONE, "over the limit with nothing");
 		check_all();
@@ -1214,13 +1231,13 @@ static void reset(void)
 static void create(const struct reframer_config *conf)
 {
 	struct reframer_engine *e = calloc(1, sizeof(*e));
-	size_t sets = conf->flows / REFRAMER_WAYS * sizeof(*e->sets);
+	size_t sets = reframer_sets(conf) * sizeof(*e->sets);
 	int i;
 
 	e->conf = *conf;
 	e->sets = aligned_alloc(64, sets);
 	memset(e->sets, 0, sets);
-	e->flows = calloc(conf->flows, sizeof(*e->flows));
+	e->flows = calloc(reframer_slots(conf), sizeof(*e->flows));
 	reframer_engine_init(e);
 	t.e = e;
 	memset(&t.m, 0, sizeof(t.m));
@@ -1291,7 +1308,7 @@ static void random_hashes(void)
 		else if (i / 64 == 2)
 			t.hash[i] = (t.hash[i] & 0xfff8ff00) | way << 16 | set;
 		else if (i / 64 == 3)
-			t.hash[i] = i % 64 ? i : 0;
+			t.hash[i] = i % 64 ? i : NO_LOW_BITS;
 		t.hash[i] = t.hash[i - i % merge];
 	}
 	for (i = 0; i < FLOWS_MAX; i++)
@@ -1440,7 +1457,7 @@ static void directed(const struct reframer_config *conf, u32 step)
 	int i;
 
 	for (i = 0; i < HASHES; i++)
-		t.hash[i] = i * step;
+		t.hash[i] = i * step ?: (u32)NO_LOW_BITS;
 	for (i = 0; i < FLOWS_MAX; i++)
 		t.hash[CLASS(i)] = i + 1;
 	t.clock = 1000000000;
@@ -1868,7 +1885,7 @@ static void test_rekey(void)
 	conf.key = 2;
 	change(&conf);
 	for (i = 0; i < 4; i++)
-		t.hash[i] = 8 * i;
+		t.hash[i] = 8 * i ?: NO_LOW_BITS;
 	for (i = 3; i >= 0; i--)
 		enqueue_urge(i, 100, 256, REFRAMER_URGE_EXPRESS);
 	for (i = 0; i < 4; i++)

@@ -20,7 +20,9 @@ typedef unsigned long long u64;
 #define ARRAY_SIZE(array)	(sizeof(array) / sizeof((array)[0]))
 #define __aligned(n)		__attribute__((aligned(n)))
 #define min_t(type, a, b)	((type)(a) < (type)(b) ? (type)(a) : (type)(b))
-#define WRITE_ONCE(x, value)	(*(volatile typeof(x) *)&(x) = (value))
+#define likely(x)		__builtin_expect(!!(x), 1)
+#define unlikely(x)		__builtin_expect(!!(x), 0)
+#define noinline		__attribute__((noinline))
 
 static inline int fls64(u64 x)
 {

@@ -19,6 +19,7 @@
 static void on_release(const struct sk_buff *head, u32 packets, u64 hold);
 #define reframer_on_release(e, head, packets, bytes, hold, reason)	\
 	on_release(head, packets, hold)
+static u64 reframer_clock(void);
 #include "reframer_engine.h"
 
 #ifndef TABLES
@@ -127,6 +128,13 @@ static bool measures_gaps(void)
 	return r.predictor == GAP || r.predictor == GAP_TWICE;
 }
 
+/* What the engine reads; who measures gaps has read it already. */
+static u64 reframer_clock(void)
+{
+	r.clocks += !measures_gaps();
+	return r.now;
+}
+
 /* Every packet, before it joins its flow. */
 static void guess_arrival(struct guess *g)
 {
@@ -188,30 +196,26 @@ static void on_release(const struct sk_buff *head, u32 packets, u64 hold)
  * What the qdisc does.  Never inline: a profiler counts what is in these two.
  */
 
-static __attribute__((noinline)) void enqueue(struct packet *p, u32 hash,
+static noinline void enqueue(struct packet *p, u32 hash,
 					      enum reframer_urge urge)
 {
 	struct reframer_engine *e = &r.e;
-	struct reframer_flow *flow = reframer_flow_find(e, hash);
+	u32 slot = reframer_flow_find(e, hash);
 
 	if (r.predictor != SHIPPED) {
 		struct guess *g = &r.guess[p->arrival.flow];
 
-		if (measures_gaps())
+		if (measures_gaps()) {
 			guess_arrival(g);
-		if (!urge && !flow->qlen && !guess_hold(g, &p->arrival))
+			r.clocks++;
+		}
+		if (!urge && !e->flows[slot].qlen && !guess_hold(g, &p->arrival))
 			urge = REFRAMER_URGE_EXPRESS;
 	}
-	if (reframer_needs_time(e, flow, &p->skb, urge) || measures_gaps()) {
-		e->now = r.now;
-		r.clocks++;
-	}
-	reframer_arrive(e, flow, &p->skb, hash, urge);
-	if (reframer_under_pressure(e))
-		reframer_press(e);
+	reframer_arrive(e, slot, &p->skb, hash, urge);
 }
 
-static __attribute__((noinline)) struct packet *dequeue(void)
+static noinline struct packet *dequeue(void)
 {
 	struct reframer_engine *e = &r.e;
 
@@ -348,6 +352,7 @@ static void leave(struct packet *p)
 static void run(const struct traffic *t, enum predictor which, u32 slack)
 {
 	struct packet *p;
+	size_t sets, slots;
 	u32 i;
 
 	free(r.packet);
@@ -369,13 +374,13 @@ static void run(const struct traffic *t, enum predictor which, u32 slack)
 			.adaptive = which == SHIPPED, .push = !t->nopush,
 		},
 	};
-	r.e.sets = aligned_alloc(64, r.e.conf.flows / REFRAMER_WAYS *
-				     sizeof(*r.e.sets));
-	r.e.flows = aligned_alloc(64, r.e.conf.flows * sizeof(*r.e.flows));
+	sets = reframer_sets(&r.e.conf) * sizeof(*r.e.sets);
+	slots = reframer_slots(&r.e.conf) * sizeof(*r.e.flows);
+	r.e.sets = aligned_alloc(64, sets);
+	r.e.flows = aligned_alloc(64, slots);
 	assert(r.packet && r.guess && r.e.sets && r.e.flows);
-	memset(r.e.sets, 0, r.e.conf.flows / REFRAMER_WAYS *
-			    sizeof(*r.e.sets));
-	memset(r.e.flows, 0, r.e.conf.flows * sizeof(*r.e.flows));
+	memset(r.e.sets, 0, sets);
+	memset(r.e.flows, 0, slots);
 	reframer_engine_init(&r.e);
 	random_seed = 1;
 	for (i = 0; i < t->clients.n; i++)

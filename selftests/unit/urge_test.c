@@ -13,6 +13,7 @@
 
 #include "kernel.h"
 #include "ktap.h"
+#define reframer_clock() 0
 #include "reframer_engine.h"
 #include "reframer_urge.h"
 
