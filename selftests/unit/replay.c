@@ -197,7 +197,7 @@ static void on_release(const struct sk_buff *head, u32 packets, u64 hold)
  */
 
 static noinline void enqueue(struct packet *p, u32 hash,
-					      enum reframer_urge urge)
+			     enum reframer_urge urge)
 {
 	struct reframer_engine *e = &r.e;
 	u32 slot = reframer_flow_find(e, hash);
