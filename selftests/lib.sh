@@ -333,8 +333,21 @@ LOG_BAD='[^]]*(WARNING|BUG|\] RIP: |\] Call Trace:|ref_tracker: |unreferenced ob
 
 QFQ_WARNING="qfq_dequeue: non-workconserving leaf"
 
+# bad_log LOG: the first sign of a bug in a part of the kernel log
+bad_log() {
+	local log=$1 before
+
+	# qfq warns, once, of any child that holds packets.
+	if [[ $log == *"$QFQ_WARNING"* ]]; then
+		before=${log%%"$QFQ_WARNING"*}
+		log=${log#*"$QFQ_WARNING"}
+		log="${before%cut here*}${log#*end trace}"
+	fi
+	[[ ! $log =~ $LOG_BAD ]] || echo "${BASH_REMATCH[0]}"
+}
+
 run_one() {
-	local name=$1 mark rc=0 log before
+	local name=$1 mark rc=0 log bad
 
 	mark="reframer selftest $$.$TEST_NR $name"
 	echo "<7>$mark" >/dev/kmsg
@@ -349,15 +362,9 @@ run_one() {
 	rc=$?
 	set -e
 	log=$(dmesg)
-	log=${log##*"$mark"}
-	# qfq warns, once, of any child that holds packets.
-	if [[ $log == *"$QFQ_WARNING"* ]]; then
-		before=${log%%"$QFQ_WARNING"*}
-		log=${log#*"$QFQ_WARNING"}
-		log="${before%cut here*}${log#*end trace}"
-	fi
-	if [[ $log =~ $LOG_BAD ]]; then
-		diag "kernel log: ${BASH_REMATCH[0]}"
+	bad=$(bad_log "${log##*"$mark"}")
+	if [ -n "$bad" ]; then
+		diag "kernel log: $bad"
 		rc=1
 	fi
 	case $rc in
