@@ -112,8 +112,10 @@ static struct sk_buff *reframer_evict(struct Qdisc *sch,
  * @flow has just got a packet of @pkt_len bytes and that was too much.  The
  * parents have not counted this packet yet, and will not when we return CN.
  */
-static noinline int reframer_overlimit(struct Qdisc *sch, struct reframer_flow *flow,
-			      unsigned int pkt_len, struct sk_buff **to_free)
+static noinline int reframer_overlimit(struct Qdisc *sch,
+				       struct reframer_flow *flow,
+				       unsigned int pkt_len,
+				       struct sk_buff **to_free)
 {
 	struct reframer_sched_data *q = qdisc_priv(sch);
 	unsigned int packets = 0, bytes = 0;

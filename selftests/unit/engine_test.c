@@ -38,7 +38,7 @@ static u64 reframer_clock(void);
 #define TAGS		CLASS(FLOWS_MAX)
 #define DROP_BATCH	64	/* as in sch_reframer.c */
 #define QUOTA		64	/* of packets in one run of the core */
-#define NO_LOW_BITS	(1 << 30)	/* a hash; none is 0 */
+#define NO_LOW_BITS	((u32)BIT(30))	/* a hash; none is 0 */
 #define NONE		(-1)
 #define STRAIGHT	(-2)	/* instead of a slot */
 #define FORMER		((int)t.e->conf.flows)	/* the queue after the slots */
@@ -1308,7 +1308,7 @@ static void random_hashes(void)
 		else if (i / 64 == 2)
 			t.hash[i] = (t.hash[i] & 0xfff8ff00) | way << 16 | set;
 		else if (i / 64 == 3)
-			t.hash[i] = i % 64 ? i : NO_LOW_BITS;
+			t.hash[i] = i % 64 ? (u32)i : NO_LOW_BITS;
 		t.hash[i] = t.hash[i - i % merge];
 	}
 	for (i = 0; i < FLOWS_MAX; i++)
@@ -1457,7 +1457,7 @@ static void directed(const struct reframer_config *conf, u32 step)
 	int i;
 
 	for (i = 0; i < HASHES; i++)
-		t.hash[i] = i * step ?: (u32)NO_LOW_BITS;
+		t.hash[i] = i * step ?: NO_LOW_BITS;
 	for (i = 0; i < FLOWS_MAX; i++)
 		t.hash[CLASS(i)] = i + 1;
 	t.clock = 1000000000;
@@ -1885,7 +1885,7 @@ static void test_rekey(void)
 	conf.key = 2;
 	change(&conf);
 	for (i = 0; i < 4; i++)
-		t.hash[i] = 8 * i ?: NO_LOW_BITS;
+		t.hash[i] = 8U * i ?: NO_LOW_BITS;
 	for (i = 3; i >= 0; i--)
 		enqueue_urge(i, 100, 256, REFRAMER_URGE_EXPRESS);
 	for (i = 0; i < 4; i++)
