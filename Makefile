@@ -6,6 +6,7 @@
 #   make uninstall      take them away again
 #   make unit           test the engine in user space
 #   make selftests      build the programs that the selftests need
+#   make traingen       build the traffic generator of the benchmarks, a module
 #   make clean
 #
 # KVER        version of the kernel                             (`uname -r`)
@@ -30,6 +31,9 @@ plugin:
 
 selftests:
 	$(MAKE) -C selftests
+
+traingen:
+	$(MAKE) -C $(KERNELDIR) M=$(CURDIR)/selftests/traingen modules
 
 unit:
 	$(MAKE) -C selftests/unit run
@@ -62,8 +66,10 @@ uninstall:
 
 clean:
 	test ! -d $(KERNELDIR) || $(MAKE) -C $(KERNELDIR) M=$(CURDIR) clean
+	test ! -d $(KERNELDIR) || $(MAKE) -C $(KERNELDIR) \
+		M=$(CURDIR)/selftests/traingen clean
 	$(MAKE) -C tc-plugin clean
 	$(MAKE) -C selftests clean
 	$(MAKE) -C selftests/unit clean
 
-.PHONY: all module plugin selftests unit install installcheck uninstall clean
+.PHONY: all module plugin selftests traingen unit install installcheck uninstall clean
