@@ -1,0 +1,46 @@
+# SPDX-License-Identifier: GPL-2.0
+# Draw what `scripts/bench web` measured, relative to pfifo: the throughput of the
+# guest and of a receiver alone, and the completion times.  dir, name: where
+# NAME.json is.
+configs = "fq_codel 'fq quantum 60000' 'netem slot' gro_flush_timeout reframer"
+colours = "#228833 #4477aa #aa3377 #ccbb44 #cc3311"
+# A line for each traffic that has METRIC, of the traffic's name and a column for
+# each config; toward the client only
+table(metric) = sprintf("< jq -r --arg metric ': %s' '\
+	def key: [(index(\"merged\") // 9), (capture(\"(?<n>[0-9]+)(?<unit>[KM]) x (?<c>[0-9]+)\") | \
+		.unit, (.n | tonumber), (.c | tonumber))]; \
+	.ratios as $of | [.rows[].metric | select(endswith($metric) and contains(\" x \") and \
+		(test(\"server|both\") | not))] | unique | sort_by(key) | .[] | \
+	. as $row | [rtrimstr($metric) | sub(\", \"; \"\\\\n\"), \
+		($ARGS.positional[] | $of[$row][.] // \"NaN\")] | @tsv' %s/%s.json --args %s", \
+	metric, dir, name, configs)
+
+do for [format in "png svg"] {
+	if (format eq "png") {
+		set terminal pngcairo size 1500,900 font "sans,10" noenhanced
+	} else {
+		set terminal svg size 1500,900 font "sans,10" noenhanced
+	}
+	set output dir."/".name.".".format
+	set multiplot layout 2,2 title "nginx and wrk, relative to pfifo"
+	set datafile separator "\t"
+	set style data histogram
+	set style histogram clustered gap 1
+	set style fill solid
+	set xtics scale 0
+	set grid y
+	set yrange [0:*]
+	set key below maxrows 1
+	array Metric[4] = ["throughput", "throughput of a receiver with a CPU of its own", \
+		"completion, median", "completion, p99"]
+	array Title[4] = ["requests per second, one CPU for all", \
+		"requests per second that the receiver's work allows", \
+		"completion time, median", "completion time, 99th percentile"]
+	do for [i = 1:4] {
+		set title Title[i]
+		plot for [c = 1:5] table(Metric[i]) using (column(c + 1)):xtic(1) \
+			lc rgb word(colours, c) title word(configs, c), \
+			1 with lines lc rgb "#999999" title "pfifo"
+	}
+	unset multiplot
+}
