@@ -90,29 +90,63 @@ held() {
 	[ ! -s "$TMP/bad" ] || fail "flow $1: held $(<"$TMP/bad")"
 }
 
-# pings QDISC...: ten, whose round trips of RTT microseconds are all the same
+# pings NAMESPACE "DEVICE..." QDISC...: ten from there, with the qdisc at those
+# ports, whose round trips of RTT microseconds are all the same
 pings() {
-	qdisc add dev tx0 root handle 1: "$@"
-	in_tx ping -n -c 10 -i 0.02 10.0.2.2 >"$TMP/pings"
+	local dev
+
+	for dev in $2; do
+		qdisc add dev "$dev" root handle 1: "${@:3}"
+	done
+	nsenter --net="/run/netns/$1" ping -n -c 10 -i 0.02 10.0.2.2 >"$TMP/pings"
 	show
-	qdisc del dev tx0 root
+	for dev in $2; do
+		qdisc del dev "$dev" root
+	done
 	RTT=$(sed -nE 's/.* time=0\.0*([0-9]+) ms$/\1/p' "$TMP/pings" | uniq -c)
 	[[ $RTT == *" 10 "* ]] || fail "$(<"$TMP/pings")"
 	RTT=${RTT##* }
 }
 
-test_ping() {
+# lone_pings NAMESPACE "DEVICE...": they take as long as with pfifo
+lone_pings() {
 	local rtt
 
 	command -v ping >/dev/null || skip "ping is missing"
-	pings pfifo
+	pings "$@" pfifo
 	rtt=$RTT
-	pings reframer
+	pings "$@" reframer
 	[ "$RTT" = "$rtt" ] || fail "$RTT us, with pfifo $rtt us"
 	expect '.r.packets_out == 10 and .r.releases.predicted == 10' \
 		'.r.hold.max_ns == 0 and .r.timers == 0'
-	pings reframer noadaptive
-	[ "$RTT" = $((rtt + 64)) ] || fail "$RTT us, with pfifo $rtt us"
+	pings "$@" reframer noadaptive
+	# shellcheck disable=SC2086 # words
+	set -- $2
+	[ "$RTT" = $((rtt + $# * 64)) ] || fail "$RTT us, with pfifo $rtt us"
+}
+
+test_ping() {
+	lone_pings "$TX" tx0
+}
+
+# From a third machine, with the qdisc at both ports of the router between
+test_ping_through_a_router() {
+	local client=$TX-client
+
+	# shellcheck disable=SC2064 # now
+	trap "ip netns del $client; $(trap -p EXIT | cut -d\' -f2)" EXIT
+	ip netns add "$client"
+	ip link add c0 netns "$client" address 02:00:00:00:00:03 \
+		type veth peer name client netns "$TX" address 02:00:00:00:00:04
+	quiet "$client" true
+	end "$client" c0 10.0.3.1 10.0.3.2 02:00:00:00:00:04
+	end "$TX" client 10.0.3.2 10.0.3.1 02:00:00:00:00:03
+	ip -n "$client" route add default via 10.0.3.2
+	ip -n "$RX" route add 10.0.3.0/24 via 10.0.2.1
+	in_tx sysctl -qw net.ipv4.ip_forward=1
+	lone_pings "$client" "tx0 client"
+	in_tx sysctl -qw net.ipv4.ip_forward=0
+	ip -n "$RX" route del 10.0.3.0/24
 }
 
 test_first_packets_of_flows() {
