@@ -24,7 +24,7 @@ on() { ip netns exec "$@"; }
 pgset() { echo "$2" >"/proc/net/pktgen/$1"; }
 
 # attach DEV PARENT HANDLE QDISC...: noqueue is none, "forced QDISC" is below prio,
-# where it cannot let packets pass, "netem slot" is with fq_codel
+# where it cannot let packets pass, "netem slot [TIME]" is with fq_codel
 attach() {
 	local dev=$1 parent=("$2") handle=$3 band
 
@@ -39,7 +39,7 @@ attach() {
 		done ;;
 	netem)
 		tc qdisc add dev "$dev" "${parent[@]}" handle "$handle" \
-			netem slot 64us 64us
+			netem slot "${3:-64us}" "${3:-64us}"
 		tc qdisc add dev "$dev" parent "${handle}1" fq_codel quantum 60000 ;;
 	*)
 		tc qdisc add dev "$dev" "${parent[@]}" handle "$handle" "$@" ;;
