@@ -10,9 +10,11 @@ ratio(config) = sprintf("< jq -r '.ratios | to_entries[] | \
 by_delay(pattern, trains) = sprintf("< jq -r '.ratios[\"udp, %d trains: throughput\"] // {} | \
 	to_entries[] | (.key | capture(\"^%s$\").us) as $us | [$us, .value] | @tsv' %s | sort -n", \
 	trains, pattern, json)
-cost(trains) = sprintf("< jq -r '.rows[] | \
-	select(.metric == \"udp, %d trains: cost of a packet\") | \
-	[.config, .median] | @tsv' %s", trains, json)
+cost(kind, trains) = sprintf("< jq -r '.rows[] | select(.config != \"tester alone\" and \
+	.metric == \"%s, %d trains: cost of a packet\") | [.config, .median] | @tsv' %s", \
+	kind, trains, json)
+alone = "< jq -r '.rows[] | select(.config == \"tester alone\" and \
+	(.metric | test(\"cost\"))).median' ".json
 
 array Config[7] = ["pfifo + receivers 64us", \
 	"slot 64us fq_codel quantum 60000", "slot 128us fq_codel quantum 60000", \
@@ -37,14 +39,22 @@ do for [format in "png svg"] {
 	set grid y
 	set datafile separator "\t"
 	if (name eq "chain-cost") {
-		set title "Instructions per delivered packet, tester included"
-		set style data histograms
-		set style fill solid
-		set boxwidth 0.9
-		set xtics rotate by -35
-		set rmargin 14
-		plot cost(16) using 2:xtic(1) lc rgb "#cc3311" title "16 trains", \
-		     cost(256) using 2 lc rgb "#4477aa" title "256 trains"
+		set title "What a delivered packet costs"
+		set xlabel "instructions, tester included"
+		set xrange [0:*]
+		lines = int(system(substr(cost("udp", 16), 2, -1)." | wc -l"))
+		set yrange [lines - 0.5:-0.5]
+		set key outside right
+		plot cost("udp", 16) using 2:0:ytic(1) with points pt 7 ps 1.5 \
+				lc rgb "#cc3311" title "udp, 16 trains", \
+			cost("udp", 256) using 2:0 with points pt 6 ps 1.5 \
+				lc rgb "#cc3311" title "udp, 256 trains", \
+			cost("tcp", 16) using 2:0 with points pt 5 ps 1.3 \
+				lc rgb "#4477aa" title "tcp, 16 trains", \
+			cost("tcp", 256) using 2:0 with points pt 4 ps 1.3 \
+				lc rgb "#4477aa" title "tcp, 256 trains", \
+			alone using 1:(-0.5):(0):(lines) with vectors nohead dt 2 \
+				lc rgb "#999999" title "tester alone"
 	} else {
 		set multiplot layout 1,2 title "UDP trains of 32 through two routers: throughput over pfifo's"
 		set key below maxrows 4
