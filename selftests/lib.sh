@@ -252,7 +252,7 @@ holding() {
 }
 
 # What the conditions of expect() may use.  .q is the first reframer, .r its
-# own statistics.
+# own statistics; all_accounted and root_empty are for trees.
 JQ_DEFS='
 def drops: [.r.drops[]] | add;
 def released: [.r.releases[]] | add;
@@ -261,6 +261,10 @@ def accounted: .r.packets_in + .r.drops.filter ==
 	drops == .q.drops;
 def empty_now: .q.qlen == 0 and .q.backlog == 0 and .r.memory_bytes == 0 and
 	.r.flows.held == 0 and .r.flows.ready == 0;
+def all_accounted: all(.qs[] | select(.kind == "reframer");
+	.reframer.packets_in + .reframer.drops.filter ==
+		.reframer.packets_out + ([.reframer.drops[]] | add) + .qlen);
+def root_empty: .qs | map(select(.root))[0] | .qlen == 0 and .backlog == 0;
 def in_order: .cap.lost == 0 and .cap.reordered == 0 and .cap.duplicates == 0;
 def complete: in_order and .cap.missing == 0 and
 	.cap.packets == .gen.packets and .gen.refused == 0;
@@ -346,8 +350,11 @@ bad_log() {
 	[[ ! $log =~ $LOG_BAD ]] || echo "${BASH_REMATCH[0]}"
 }
 
+# Names of tests that are not those of their functions
+declare -A TITLES
+
 run_one() {
-	local name=$1 mark rc=0 log bad
+	local name=$1 mark rc=0 log bad title=${TITLES[$1]:-${1//_/ }}
 
 	mark="reframer selftest $$.$TEST_NR $name"
 	echo "<7>$mark" >/dev/kmsg
@@ -369,14 +376,14 @@ run_one() {
 	fi
 	case $rc in
 	0)
-		echo "ok $TEST_NR ${name//_/ }"
+		echo "ok $TEST_NR $title"
 		PASSED=$((PASSED + 1))
 		;;
 	4)
-		echo "ok $TEST_NR ${name//_/ } # SKIP $(<"$TMP/skip")"
+		echo "ok $TEST_NR $title # SKIP $(<"$TMP/skip")"
 		;;
 	*)
-		echo "not ok $TEST_NR ${name//_/ }"
+		echo "not ok $TEST_NR $title"
 		FAILED=$((FAILED + 1))
 		unpair
 		;;
