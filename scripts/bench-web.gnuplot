@@ -2,8 +2,17 @@
 # Draw what `scripts/bench web` measured, relative to pfifo: the throughput of the
 # guest and of a receiver alone, and the completion times.  dir, name: where
 # NAME.json is.
-configs = "fq_codel 'fq quantum 60000' 'netem slot' gro_flush_timeout reframer"
-colours = "#228833 #4477aa #aa3377 #ccbb44 #cc3311"
+all = "fq_codel 'fq quantum 60000' 'netem slot' gro_flush_timeout reframer"
+hues = "#228833 #4477aa #aa3377 #ccbb44 #cc3311"
+configs = ""
+colours = ""
+do for [i = 1:words(all)] {
+	if (system(sprintf("jq 'any(.rows[]; .config == \"%s\")' %s/%s.json", \
+		word(all, i), dir, name)) eq "true") {
+		configs = configs." '".word(all, i)."'"
+		colours = colours." ".word(hues, i)
+	}
+}
 # A line for each traffic that has METRIC, of the traffic's name and a column for
 # each config; toward the client only
 table(metric) = sprintf("< jq -r --arg metric ': %s' '\
@@ -11,7 +20,7 @@ table(metric) = sprintf("< jq -r --arg metric ': %s' '\
 		.unit, (.n | tonumber), (.c | tonumber))]; \
 	.ratios as $of | [.rows[].metric | select(endswith($metric) and contains(\" x \") and \
 		(test(\"server|both\") | not))] | unique | sort_by(key) | .[] | \
-	. as $row | [rtrimstr($metric) | sub(\", \"; \"\\\\n\"), \
+	. as $row | [rtrimstr($metric), \
 		($ARGS.positional[] | $of[$row][.] // \"NaN\")] | @tsv' %s/%s.json --args %s", \
 	metric, dir, name, configs)
 
@@ -27,10 +36,11 @@ do for [format in "png svg"] {
 	set style data histogram
 	set style histogram clustered gap 1
 	set style fill solid
-	set xtics scale 0
+	set xtics scale 0 rotate by 30 right
 	set grid y
+	set key top left maxrows 2
 	set yrange [0:*]
-	set key below maxrows 1
+	set offsets 0, 0, graph 0.15, 0
 	array Metric[4] = ["throughput", "throughput of a receiver with a CPU of its own", \
 		"completion, median", "completion, p99"]
 	array Title[4] = ["requests per second, one CPU for all", \
@@ -38,7 +48,7 @@ do for [format in "png svg"] {
 		"completion time, median", "completion time, 99th percentile"]
 	do for [i = 1:4] {
 		set title Title[i]
-		plot for [c = 1:5] table(Metric[i]) using (column(c + 1)):xtic(1) \
+		plot for [c = 1:words(configs)] table(Metric[i]) using (column(c + 1)):xtic(1) \
 			lc rgb word(colours, c) title word(configs, c), \
 			1 with lines lc rgb "#999999" title "pfifo"
 	}
