@@ -170,7 +170,8 @@ struct reframer_engine {
 	struct reframer_set *sets;
 	struct reframer_flow *flows;
 	u32 set_mask;
-	u32 press_qlen;		/* above these, holding would only cause drops */
+	u32 hold_bytes;		/* a packet of so many is never held */
+	u32 press_qlen;		/* with so many, holding would only cause drops */
 	u32 press_memory;
 	/*
 	 * The slot after those of the hashes: packets queued by another key.
@@ -227,6 +228,7 @@ static inline void reframer_configure(struct reframer_engine *e)
 {
 	const struct reframer_config *c = &e->conf;
 
+	e->hold_bytes = c->delay && c->burst > 1 ? c->burst_bytes : 0;
 	e->press_qlen = c->limit - c->limit / 8;
 	e->press_memory = c->memory_limit - c->memory_limit / 8;
 }
@@ -437,15 +439,6 @@ static inline void reframer_learn(struct reframer_engine *e,
 	}
 }
 
-static inline void reframer_count_release(struct reframer_engine *e, u64 hold,
-					  enum reframer_reason reason)
-{
-	u32 class = min_t(u32, fls64(hold), REFRAMER_HOLD_HIST_LEN - 1);
-
-	e->stats.releases[reason]++;
-	e->stats.hold_hist[class]++;
-}
-
 static noinline void reframer_release(struct reframer_engine *e,
 				      struct reframer_flow *flow,
 				      enum reframer_reason reason)
@@ -453,10 +446,12 @@ static noinline void reframer_release(struct reframer_engine *e,
 	u32 slot = reframer_slot_of(e, flow), way = slot % REFRAMER_WAYS;
 	struct reframer_set *set = reframer_set_of(e, slot);
 	u64 hold = e->now - flow->arrival;
+	u32 class = min_t(u32, fls64(hold), REFRAMER_HOLD_HIST_LEN - 1);
 
 	reframer_on_release(e, flow->head, flow->qlen, flow->bytes, hold, reason);
 	reframer_learn(e, &set->history[way], flow->qlen, hold);
-	reframer_count_release(e, hold, reason);
+	e->stats.releases[reason]++;
+	e->stats.hold_hist[class]++;
 	list_move_tail(&flow->node, &e->ready);
 	set->ready |= BIT(way);
 	e->stats.flows_held--;
@@ -494,10 +489,8 @@ static inline enum reframer_reason reframer_begin(struct reframer_engine *e,
 	}
 	if (urge)
 		return reframer_urge_reason(urge);
-	if (!e->conf.delay)
-		return REFRAMER_DEADLINE;
-	if (reframer_is_burst(e, 1, bytes))
-		return REFRAMER_FULL;
+	if (bytes >= e->hold_bytes)
+		return e->conf.delay ? REFRAMER_FULL : REFRAMER_DEADLINE;
 
 	/* A flow that nobody knows to repay it is not held. */
 	held = !e->conf.adaptive || h->credit;
@@ -527,7 +520,8 @@ static inline bool reframer_straight(struct reframer_engine *e,
 		return false;
 	e->straight = skb;
 	reframer_on_release(e, skb, 1, qdisc_pkt_len(skb), 0, reason);
-	reframer_count_release(e, 0, reason);
+	e->stats.releases[reason]++;
+	e->stats.hold_hist[0]++;
 	return true;
 }
 

@@ -99,6 +99,8 @@ static inline enum reframer_urge reframer_header_urge(const u8 *data, int len,
 {
 	int tags;
 
+	if (likely(protocol == ETH_P_IP))
+		return reframer_ipv4_urge(data, len, push);
 	for (tags = 0; tags < REFRAMER_VLAN_TAGS && len >= 4 &&
 	     (protocol == ETH_P_8021Q || protocol == ETH_P_8021AD); tags++) {
 		protocol = data[2] << 8 | data[3];

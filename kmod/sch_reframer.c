@@ -238,20 +238,19 @@ static enum reframer_urge reframer_urge(struct Qdisc *sch,
 					const struct sk_buff *skb)
 {
 	const struct reframer_sched_data *q = qdisc_priv(sch);
+	const u8 *header = skb_network_header(skb);
 	u16 protocol = ntohs(skb->protocol);
-	int offset = skb_network_offset(skb);
 
 	if (skb->priority == TC_PRIO_CONTROL)
 		return REFRAMER_URGE_EXPRESS;
 	/* Where the network header is behind VLAN tags, senders disagree. */
-	if (unlikely(eth_type_vlan(skb->protocol)) &&
+	if (unlikely(protocol != ETH_P_IP) && eth_type_vlan(skb->protocol) &&
 	    qdisc_dev(sch)->type == ARPHRD_ETHER)
-		offset = ETH_HLEN;
-	if (offset < 0)
+		header = skb->data + ETH_HLEN;
+	if (header < skb->data)
 		return REFRAMER_NO_URGE;
-	return reframer_header_urge(skb->data + offset,
-				    (int)skb_headlen(skb) - offset, protocol,
-				    q->engine.conf.push);
+	return reframer_header_urge(header, skb_tail_pointer(skb) - header,
+				    protocol, q->engine.conf.push);
 }
 
 static int reframer_enqueue(struct sk_buff *skb, struct Qdisc *sch,
@@ -313,29 +312,41 @@ static noinline void reframer_settle(struct reframer_sched_data *q)
 	reframer_release_due(e);
 }
 
+static struct sk_buff *reframer_sent(struct Qdisc *sch, struct sk_buff *skb)
+{
+	sch->q.qlen--;
+	qdisc_qstats_backlog_dec(sch, skb);
+	qdisc_bstats_update(sch, skb);
+	return skb;
+}
+
+static noinline struct sk_buff *reframer_dequeue_slot(struct Qdisc *sch)
+{
+	struct reframer_sched_data *q = qdisc_priv(sch);
+	struct sk_buff *skb;
+
+	if (!q->engine.turn)
+		reframer_settle(q);
+	skb = reframer_pop(&q->engine);
+	return skb ? reframer_sent(sch, skb) : NULL;
+}
+
 /*
- * Called after every enqueue(), mostly to find nothing due: then the watchdog
- * is armed, and to see that is all we do.
+ * Called after every enqueue(), mostly for a packet that goes straight through
+ * or to find nothing due: then the watchdog is armed, and to see that is all we do.
  */
 static struct sk_buff *reframer_dequeue(struct Qdisc *sch)
 {
 	struct reframer_sched_data *q = qdisc_priv(sch);
 	struct reframer_engine *e = &q->engine;
-	struct sk_buff *skb;
 
-	skb = reframer_pop_straight(e);
-	if (!skb) {
-		if (!e->turn && !list_empty(&e->held) &&
-		    !(q->settled && hrtimer_is_queued(&q->watchdog.timer)))
-			reframer_settle(q);
-		skb = reframer_pop(e);
-		if (!skb)
-			return NULL;
-	}
-	sch->q.qlen--;
-	qdisc_qstats_backlog_dec(sch, skb);
-	qdisc_bstats_update(sch, skb);
-	return skb;
+	if (e->straight)
+		return reframer_sent(sch, reframer_pop_straight(e));
+	if (list_empty(&e->ready) &&
+	    (list_empty(&e->held) ||
+	     (q->settled && hrtimer_is_queued(&q->watchdog.timer))))
+		return NULL;
+	return reframer_dequeue_slot(sch);
 }
 
 static void reframer_reset(struct Qdisc *sch)
