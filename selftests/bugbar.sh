@@ -422,7 +422,7 @@ test_row_14() {
 		! "$TC" -n "$TX" class add dev tx0 parent 10: classid 10:1 reframer \
 			2>/dev/null || fail "a class of reframer was made"
 		show
-		expect '.q.qlen == 16 and .q.parent == "1:1"'
+		expect '.q.parent == "1:1"' 'accounted and drops == 0'
 		wait_drained
 		pass 1:2 1:1
 		fell
@@ -500,7 +500,7 @@ test_row_16() {
 			fail "accepted: $bad"
 	done
 	show
-	expect '.q.qlen == 16' '.q.options.limit == 10240' 'drops == 0'
+	expect '.q.options.limit == 10240' 'accounted and drops == 0'
 	wait_drained
 	pass 1:1 1:2
 	fell
@@ -577,16 +577,22 @@ test_row_19() {
 
 row 20 "reset() leaves links behind"
 test_row_20() {
-	local i sent
+	local resets=0 tries=0 before=0 sent
 
 	reframer delay 100ms "$ALWAYS" flows 8
-	for i in 1 2 3; do
+	while [ $resets -lt 3 ]; do
 		# with a shared slot, and one flow half a burst
 		holding 64 -F 16 -n 4
 		ip -n "$TX" link set dev tx0 down
 		show
-		expect accounted empty_now ".r.drops.reset == $((64 * i))"
+		expect accounted empty_now
 		ip -n "$TX" link set dev tx0 up
+		# a slow machine may be too late to find them
+		if [[ $QS == *'"reset":'$((before + 64)),* ]]; then
+			resets=$((resets + 1)) before=$((before + 64))
+		elif [[ $QS != *'"reset":'$before,* ]] || [ $((tries++)) = 10 ]; then
+			fail "not $((before + 64)) packets were reset: $QS"
+		fi
 	done
 	ip -n "$TX" neigh replace 10.0.2.2 lladdr $MAC_RX dev tx0 nud permanent
 	sent=${QS#*'"packets_out":'}
