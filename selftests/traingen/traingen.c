@@ -358,7 +358,9 @@ static int __init traingen_init(void)
 	int err;
 
 	if (!packets || !flows || flows > MAX_FLOWS || !train || !batch ||
-	    bytes < 100 || bytes > 1514 || !seed || !mac_pton(mac, dst)) {
+	    bytes < 100 || bytes > 1514 || !seed ||
+	    sscanf(mac, "%hhx:%hhx:%hhx:%hhx:%hhx:%hhx", &dst[0], &dst[1],
+		   &dst[2], &dst[3], &dst[4], &dst[5]) != ETH_ALEN) {
 		pr_err("traingen: wrong argument\n");
 		return -EINVAL;
 	}
