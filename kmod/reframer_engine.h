@@ -36,7 +36,7 @@
 
 /* A flow of a single packet below this size is not worth listing by size. */
 #define REFRAMER_FAT_BYTES	4096
-#define REFRAMER_FAT_CLASSES	33	/* fls() of a u32 */
+#define REFRAMER_FAT_CLASSES	32	/* the last: 2^30 bytes and more */
 #define REFRAMER_FAT_SEARCH	8
 
 /* The adaptive part */
@@ -288,7 +288,7 @@ static inline u8 reframer_fat_class(const struct reframer_flow *flow)
 {
 	if (flow->qlen < 2 && flow->bytes < REFRAMER_FAT_BYTES)
 		return 0;
-	return fls(flow->bytes);
+	return min_t(u32, fls(flow->bytes), REFRAMER_FAT_CLASSES - 1);
 }
 
 /*

@@ -765,7 +765,7 @@ static int size_class(const struct queue *q)
 		return 0;
 	for (; bytes; bytes /= 2)
 		class++;
-	return class;
+	return class < 31 ? class : 31;
 }
 
 /* Is this the flow that a drop may take from? */
@@ -1650,6 +1650,7 @@ static void test_extremes(void)
 		.flows = REFRAMER_FLOWS_MIN,
 	};
 	struct reframer_config no_delay = usual;
+	int i;
 
 	directed(&most, 1);
 	arrive(0, 3);
@@ -1663,6 +1664,12 @@ static void test_extremes(void)
 	same(sent(), 4);
 	same(t.e->stats.hold_max, REFRAMER_DELAY_MAX);
 	same(t.e->stats.hold_hist[27], 2);
+	destroy();
+
+	/* tc's size tables can make packets as large as that */
+	directed(&most, 1);
+	for (i = 0; i < 4; i++)
+		enqueue(0, 1U << 30, 256);
 	destroy();
 
 	directed(&least, 1);
