@@ -565,12 +565,12 @@ static inline bool reframer_arrive(struct reframer_engine *e, u32 slot,
 		flow->bytes += bytes;
 		if (flow->bytes >> set->fat[way])
 			reframer_relist(e, flow);
-		if (set->ready & BIT(way))
-			;
-		else if (urge)
-			reason = reframer_urge_reason(urge);
-		else if (reframer_is_burst(e, flow->qlen, flow->bytes))
-			reason = REFRAMER_FULL;
+		if (!(set->ready & BIT(way))) {
+			if (urge)
+				reason = reframer_urge_reason(urge);
+			else if (reframer_is_burst(e, flow->qlen, flow->bytes))
+				reason = REFRAMER_FULL;
+		}
 		if (reason != REFRAMER_WAIT)
 			e->now = reframer_clock();
 	} else {
