@@ -45,3 +45,6 @@ attach() {
 		tc qdisc add dev "$dev" "${parent[@]}" handle "$handle" "$@" ;;
 	esac
 }
+
+# detach DEV
+detach() { tc qdisc del dev "$1" root 2>/dev/null || :; }

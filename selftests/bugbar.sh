@@ -62,24 +62,6 @@ has_peeked() {
 	[[ $QS == *'"packets_out":2,'* ]]
 }
 
-# pass CLASS...: all that is sent to these classes arrives, in order
-pass() {
-	local class sent=0
-
-	capture
-	for class; do
-		send -p "$class" -F 8 -n 8 -o random -f $((${class#*:} * 100))
-		sent=$((sent + 64))
-	done
-	wait_drained
-	arrived
-	expect in_order '.cap.missing == 0' ".cap.packets == $sent" all_accounted \
-		root_empty
-}
-
-# hold CLASS: 16 packets, for 100 ms
-hold() { holding 16 -p "$1" -F 8 -n 2; }
-
 row 01 "emptied without telling the parent (CVE-2025-37798)"
 test_row_01() {
 	local kind
@@ -87,7 +69,7 @@ test_row_01() {
 	for kind in drr qfq hfsc htb ets; do
 		# by change()
 		tree $kind delay 100ms
-		hold 1:1
+		hold_in 1:1
 		qdisc change dev tx0 parent 1:1 reframer memory_limit 1
 		show
 		expect root_empty '.r.drops.change == 16'
@@ -146,7 +128,7 @@ test_row_03() {
 	# Class 1:1 is active.  If it stays so, nothing of 1:2 is sent.
 	for kind in drr hfsc qfq ets; do
 		tree $kind delay 100ms
-		hold 1:1
+		hold_in 1:1
 		qdisc change dev tx0 parent 1:1 reframer limit 1
 		qdisc change dev tx0 parent 1:1 reframer memory_limit 1
 		show
@@ -187,21 +169,17 @@ test_row_05() {
 	qdisc change dev tx0 parent 1:1 reframer delay 1ms
 	pass 1:1 1:2
 	qdisc change dev tx0 parent 1:1 reframer delay 100ms
-	hold 1:1
-	class del dev tx0 classid 1:1
-	show
-	expect root_empty
-	pass 1:2
+	class_goes 1:1 1:2
 	fell
 }
 
 row 06 "peek gives what dequeue refuses (CVE-2023-4921)"
 test_row_06() {
 	tree qfq delay 100ms
-	hold 1:1
+	hold_in 1:1
 	wait_drained
 	pass 1:2
-	hold 1:1
+	hold_in 1:1
 	class del dev tx0 classid 1:1
 	pass 1:2
 	fell
@@ -413,7 +391,7 @@ test_row_14() {
 
 	for kind in drr hfsc qfq; do
 		tree $kind delay 100ms
-		hold 1:1
+		hold_in 1:1
 		refused_graft replace dev tx0 parent 1:2 handle 10: reframer
 		refused_graft replace dev tx0 parent 1:2 handle 10:
 		for parent in 10:1 10: 10:ffff 1:9; do
@@ -490,7 +468,7 @@ test_row_16() {
 	local bad
 
 	tree qfq delay 100ms
-	hold 1:1
+	hold_in 1:1
 	for bad in "weight 4096" "weight 0" "maxpkt 1"; do
 		! "$TC" -n "$TX" class change dev tx0 classid 1:1 qfq "${bad% *}" "${bad#* }" 2>/dev/null || true
 	done
@@ -603,23 +581,6 @@ test_row_20() {
 	wait_drained
 	arrived
 	expect complete accounted empty_now ".r.packets_out - $sent == 320"
-}
-
-# transfer BYTES: over local TCP, in packets of many segments
-transfer() {
-	local bytes=$1 pid
-
-	rm -f "$TMP/listening"
-	nsenter --net="/run/netns/$RX" "$TCPXFER" recv 5001 "$TMP/listening" \
-		>"$TMP/received" &
-	pid=$!
-	wait_for "the receiver listens" test -e "$TMP/listening"
-	in_tx timeout 60 "$TCPXFER" send 10.0.2.2 5001 "$bytes" >/dev/null ||
-		fail "the transfer does not end"
-	wait $pid
-	wait_drained
-	[ "$(<"$TMP/received")" = "{\"bytes\":$bytes,\"wrong\":0}" ] ||
-		fail "received $(<"$TMP/received")"
 }
 
 row 21 "a packet of many segments is counted as one here, as many there"

@@ -332,6 +332,53 @@ cleanup() {
 	fi
 }
 
+# For tests of reframer as the leaf of classes
+
+# pass CLASS...: all that is sent to these classes arrives, in order
+pass() {
+	local class sent=0
+
+	capture
+	for class; do
+		send -p "$class" -F 8 -n 8 -o random -f $((${class#*:} * 100))
+		sent=$((sent + 64))
+	done
+	wait_drained
+	arrived
+	expect in_order '.cap.missing == 0' ".cap.packets == $sent" all_accounted \
+		root_empty
+}
+
+# hold_in CLASS: 16 packets, for 100 ms
+hold_in() { holding 16 -p "$1" -F 8 -n 2; }
+
+# class_goes CLASS OTHER: with the packets it holds, and the other works on
+class_goes() {
+	hold_in "$1"
+	class del dev tx0 classid "$1"
+	show
+	expect root_empty
+	pass "$2"
+}
+
+# transfer BYTES: over local TCP, in packets of many segments; every byte is checked.
+# It needs TCPXFER, the program.
+transfer() {
+	local bytes=$1 pid
+
+	rm -f "$TMP/listening"
+	nsenter --net="/run/netns/$RX" "$TCPXFER" recv 5001 "$TMP/listening" \
+		>"$TMP/received" &
+	pid=$!
+	wait_for "the receiver listens" test -e "$TMP/listening"
+	in_tx timeout 60 "$TCPXFER" send 10.0.2.2 5001 "$bytes" >/dev/null ||
+		fail "the transfer does not end"
+	wait $pid
+	wait_drained
+	[ "$(<"$TMP/received")" = "{\"bytes\":$bytes,\"wrong\":0}" ] ||
+		fail "received $(<"$TMP/received")"
+}
+
 # What a test must not cause in the kernel log
 LOG_BAD='[^]]*(WARNING|BUG|\] RIP: |\] Call Trace:|ref_tracker: |unreferenced object|soft lockup|unregister_netdevice: waiting)[^]]*'
 

@@ -19,25 +19,6 @@ parent() {
 		qdisc add dev tx0 parent 1:2 handle 20: reframer $2"
 }
 
-# pass CLASS...: all that is sent to these classes arrives
-pass() {
-	local class sent=0 n
-
-	capture
-	for class; do
-		send -p "$class" -F 8 -n 8 -o random -f $((${class#*:} * 100))
-		n=${GEN#*:}
-		sent=$((sent + ${n%%,*}))
-	done
-	wait_drained
-	arrived
-	expect in_order '.cap.missing == 0' ".cap.packets == $sent" \
-		all_accounted root_empty
-}
-
-# hold CLASS: packets are there for 100 ms
-hold() { holding 16 -p "$1" -F 8 -n 2; }
-
 # life SETUP [CLASSES_CAN_GO]: what a leaf goes through
 life() {
 	parent "$1" "delay $WINDOW $ALWAYS"
@@ -52,7 +33,7 @@ life() {
 
 	# the child goes with its packets
 	qdisc change dev tx0 parent 1:2 reframer delay 100ms
-	hold 1:2
+	hold_in 1:2
 	qdisc del dev tx0 parent 1:2
 	show
 	expect root_empty
@@ -63,11 +44,7 @@ life() {
 	# the class goes with it
 	if [ $# -gt 1 ]; then
 		qdisc change dev tx0 parent 1:1 reframer delay 100ms
-		hold 1:1
-		class del dev tx0 classid 1:1
-		show
-		expect root_empty
-		pass 1:2
+		class_goes 1:1 1:2
 	fi
 
 	# a leaf that loses every packet, also the one just offered
@@ -82,7 +59,7 @@ life() {
 
 	# and all of it, with packets held
 	qdisc change dev tx0 parent 1:2 reframer limit 100 delay 100ms
-	hold 1:2
+	hold_in 1:2
 	qdisc del dev tx0 root
 	pause 0.15
 }
@@ -122,7 +99,7 @@ test_emptied_by_drops() {
 			class add dev tx0 parent 1: classid 1:1 $kind
 			class add dev tx0 parent 1: classid 1:2 $kind"
 		parent "$setup" "delay 100ms $ALWAYS"
-		hold 1:1
+		hold_in 1:1
 		qdisc change dev tx0 parent 1:1 reframer memory_limit 1
 		show
 		expect all_accounted root_empty
@@ -139,7 +116,7 @@ test_tbf() {
 		qdisc add dev tx0 parent 1:1 handle 10: reframer delay $WINDOW $ALWAYS"
 	pass 1:1
 	qdisc change dev tx0 parent 1:1 reframer delay 100ms
-	hold 1:1
+	hold_in 1:1
 	qdisc del dev tx0 parent 1:1
 	show
 	expect root_empty
