@@ -117,6 +117,7 @@ struct reframer_set {
 	u8 shared;		/* mask of ways that hold a stranger's, too */
 	u8 probing;		/* mask of ways whose last packet was a probe */
 	u8 again;		/* mask of ways whose probe before failed */
+	u8 repaid;		/* mask of ways with a hold that paid, since a probe */
 	u8 hand;		/* the way after the one that was taken last */
 	u8 fat[REFRAMER_WAYS];	/* class by size, see reframer_fat_class() */
 } __aligned(64);
@@ -335,6 +336,7 @@ static inline void reframer_set_tag(struct reframer_set *set, u32 way, u32 tag)
 	set->tag[way] = tag;
 	set->probing &= ~BIT(way);
 	set->again &= ~BIT(way);
+	set->repaid &= ~BIT(way);
 	set->history[way] = (struct reframer_history) { 0 };
 }
 
@@ -397,7 +399,7 @@ static inline void reframer_back_off(struct reframer_history *h, u32 most)
  * A probe ends with the next packet of its flow.  It went straight through, so
  * it is known only that somebody would have come in time.  Whether holding pays
  * the first hold will tell: who waits for an answer to the first packet does
- * not send a second one.
+ * not send a second one.  A flow whose holds paid before the probe gets all credit.
  *
  * A packet that comes too late may begin a train: it is a probe, too.  Otherwise
  * every probe could meet the last packet of a train.
@@ -410,7 +412,9 @@ static noinline void reframer_end_probe(struct reframer_engine *e, u32 slot)
 	set->probing &= ~BIT(way);
 	if (e->now - e->flows[slot].arrival <= e->conf.delay) {
 		set->again &= ~BIT(way);
-		set->history[way].credit = 1;
+		set->history[way].credit = set->repaid & BIT(way) ?
+					   REFRAMER_CREDIT_MAX : 1;
+		set->repaid &= ~BIT(way);
 	} else if (set->again & BIT(way)) {
 		set->again &= ~BIT(way);
 		reframer_back_off(&set->history[way], REFRAMER_BACKOFF_PROBE);
@@ -419,13 +423,19 @@ static noinline void reframer_end_probe(struct reframer_engine *e, u32 slot)
 	}
 }
 
-/* A hold has ended.  When it was cut short, being alone proves nothing. */
+/*
+ * A hold has ended.  When it was cut short, being alone proves nothing.  A flow
+ * that has run out of credit, but had repaid, is probed without delay.
+ */
 static inline void reframer_learn(struct reframer_engine *e,
-				  struct reframer_history *h, u32 packets,
+				  struct reframer_set *set, u32 way, u32 packets,
 				  u64 hold)
 {
+	struct reframer_history *h = &set->history[way];
+
 	if (packets > 1) {
 		e->stats.holds_paid++;
+		set->repaid |= BIT(way);
 		h->credit = min_t(u32, h->credit + REFRAMER_CREDIT_PAID,
 				  REFRAMER_CREDIT_MAX);
 		if (h->backoff)
@@ -434,7 +444,7 @@ static inline void reframer_learn(struct reframer_engine *e,
 		e->stats.holds_vain++;
 		if (h->credit)
 			h->credit--;
-		if (!h->credit)
+		if (!h->credit && !(set->repaid & BIT(way)))
 			reframer_back_off(h, REFRAMER_BACKOFF_MAX);
 	}
 }
@@ -449,7 +459,7 @@ static noinline void reframer_release(struct reframer_engine *e,
 	u32 class = min_t(u32, fls64(hold), REFRAMER_HOLD_HIST_LEN - 1);
 
 	reframer_on_release(e, flow->head, flow->qlen, flow->bytes, hold, reason);
-	reframer_learn(e, &set->history[way], flow->qlen, hold);
+	reframer_learn(e, set, way, flow->qlen, hold);
 	e->stats.releases[reason]++;
 	e->stats.hold_hist[class]++;
 	list_move_tail(&flow->node, &e->ready);

@@ -61,6 +61,7 @@ struct history {
 	int credit, backoff, skip;
 	bool probing;		/* since the arrival */
 	bool again;		/* the probe before failed, too */
+	bool repaid;		/* a hold has paid since the last good probe */
 };
 
 struct queue {
@@ -106,8 +107,9 @@ enum {
 	C_SLACK_TOGETHER, C_SLACK_APART, C_HOLD_LAST, C_PUSH, C_EXPRESS,
 	C_URGE_ALONE, C_URGE_HELD, C_URGE_READY, C_PREDICTED, C_SKIP, C_PROBE,
 	C_PROBE_GOOD, C_PROBE_LATE, C_PROBE_URGE, C_PROBE_NO_DELAY, C_CREDIT,
-	C_CREDIT_MAX, C_CREDIT_GONE, C_HOLD_PAID, C_HOLD_VAIN, C_HOLD_NEUTRAL,
-	C_BACKOFF_LESS, C_BACKOFF_MAX, C_HISTORY_KEPT, C_HISTORY_LOST,
+	C_CREDIT_MAX, C_CREDIT_GONE, C_REPAID_GONE, C_REPAID_PROBE,
+	C_HOLD_PAID, C_HOLD_VAIN, C_HOLD_NEUTRAL, C_BACKOFF_LESS,
+	C_BACKOFF_MAX, C_HISTORY_KEPT, C_HISTORY_LOST,
 	C_COLLISION_CLASS, C_COLLISION_IN_CLASS, C_REKEY_HELD, C_REKEY_READY,
 	C_REKEY_IN_TURN, C_REKEY_FORMER, C_REKEY_FORMER_IN_TURN, C_FORMER_FIRST,
 	C_FORMER_BURST, C_DROP_FORMER, C_STRAIGHT_SECOND, C_STRAIGHT_READY,
@@ -164,6 +166,8 @@ static const char *const coverage_name[C_COVERAGE] = {
 	[C_CREDIT] = "hold on credit",
 	[C_CREDIT_MAX] = "hold that pays at the most credit",
 	[C_CREDIT_GONE] = "hold that costs the last credit",
+	[C_REPAID_GONE] = "hold that costs the last credit of a flow that has repaid",
+	[C_REPAID_PROBE] = "good probe of a flow that has repaid",
 	[C_HOLD_PAID] = "hold that pays",
 	[C_HOLD_VAIN] = "hold in vain",
 	[C_HOLD_NEUTRAL] = "hold cut short",
@@ -343,6 +347,7 @@ static void model_learn(struct queue *q, u64 hold)
 		t.coverage[C_CREDIT_MAX] += h->credit == 7;
 		t.coverage[C_BACKOFF_LESS] += h->backoff > 0;
 		h->credit = h->credit < 4 ? h->credit + 3 : 7;
+		h->repaid = true;
 		if (h->backoff > 0)
 			h->backoff--;
 	} else if (hold > 0 && hold >= t.e->conf.delay / 2) {
@@ -352,7 +357,8 @@ static void model_learn(struct queue *q, u64 hold)
 		t.coverage[C_BACKOFF_MAX] += h->backoff == 9;
 		if (h->credit > 0)
 			h->credit--;
-		if (h->credit == 0)
+		t.coverage[C_REPAID_GONE] += h->credit == 0 && h->repaid;
+		if (h->credit == 0 && !h->repaid)
 			model_back_off(h, 9);
 	} else {
 		t.coverage[C_HOLD_NEUTRAL] += hold > 0;
@@ -493,10 +499,13 @@ static void model_end_probe(struct queue *q)
 	bool good = t.m.told - q->arrival <= t.e->conf.delay;
 
 	h->probing = false;
-	if (good)
-		h->credit = 1;
-	else if (h->again)
+	if (good) {
+		h->credit = h->repaid ? 7 : 1;
+		t.coverage[C_REPAID_PROBE] += h->repaid;
+		h->repaid = false;
+	} else if (h->again) {
 		model_back_off(h, 3);
+	}
 	h->again = !good && !h->again;
 	t.coverage[good ? C_PROBE_GOOD : C_PROBE_LATE]++;
 	t.coverage[C_PROBE_NO_DELAY] += !t.e->conf.delay;
@@ -900,6 +909,7 @@ static void check_sets(void)
 		same_at(set->shared >> way & 1, q->shared, i);
 		same_at(set->probing >> way & 1, q->history.probing, i);
 		same_at(set->again >> way & 1, q->history.again, i);
+		same_at(set->repaid >> way & 1, q->history.repaid, i);
 		same_at(set->history[way].credit, q->history.credit, i);
 		same_at(set->history[way].backoff, q->history.backoff, i);
 		same_at(set->history[way].skip, q->history.skip, i);
@@ -1791,10 +1801,16 @@ static void test_prediction(void)
 	}
 	for (i = 1; i <= 7; i++)
 		hold(0, 1);
+	same(t.e->stats.holds_vain, 12 + 7);
+
+	/* that was good once: one probe, and the flow has all credit again */
+	straight(0, 1);
+	for (i = 1; i <= 7; i++)
+		hold(0, 1);
 	reads = t.clock_reads;
 	straight(0, (1 << (9 - 5 + 1)) - 1);
 	same(t.clock_reads, reads);
-	same(t.e->stats.holds_vain, 12 + 7);
+	same(t.e->stats.holds_vain, 12 + 14);
 
 	/* a hold that is cut short proves nothing, half the delay does */
 	straight(0, 1);
@@ -1807,7 +1823,7 @@ static void test_prediction(void)
 		change(&conf);
 		run();
 	}
-	same(t.e->stats.holds_vain, 12 + 7 + 1);
+	same(t.e->stats.holds_vain, 12 + 14 + 1);
 	straight(0, 1);
 	destroy();
 }
