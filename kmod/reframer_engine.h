@@ -44,6 +44,8 @@
 #define REFRAMER_CREDIT_PAID	3	/* for a hold that paid; one in vain costs 1 */
 #define REFRAMER_BACKOFF_MAX	9	/* 2^9 - 1 packets between two probes */
 #define REFRAMER_BACKOFF_PROBE	3	/* after probes, which cost next to nothing */
+#define REFRAMER_TRUST_MAX	63
+#define REFRAMER_TRUST_ENOUGH	32	/* for full credit at once */
 
 /* Sees every release; the module hangs its tracepoint there. */
 #ifndef reframer_on_release
@@ -117,7 +119,6 @@ struct reframer_set {
 	u8 shared;		/* mask of ways that hold a stranger's, too */
 	u8 probing;		/* mask of ways whose last packet was a probe */
 	u8 again;		/* mask of ways whose probe before failed */
-	u8 repaid;		/* mask of ways with a hold that paid, since a probe */
 	u8 hand;		/* the way after the one that was taken last */
 	u8 fat[REFRAMER_WAYS];	/* class by size, see reframer_fat_class() */
 } __aligned(64);
@@ -189,6 +190,7 @@ struct reframer_engine {
 	u64 now;		/* the latest time that we were told */
 	u64 due;		/* HELD flows that arrived until then are due */
 	u64 pressed;		/* or until then, because of pressure */
+	u32 trust;		/* as a flow's credit, of all flows together */
 	struct reframer_flow *turn;	/* the flow that is being sent, if any */
 	u32 turn_packets;
 	u32 turn_bytes;
@@ -336,7 +338,6 @@ static inline void reframer_set_tag(struct reframer_set *set, u32 way, u32 tag)
 	set->tag[way] = tag;
 	set->probing &= ~BIT(way);
 	set->again &= ~BIT(way);
-	set->repaid &= ~BIT(way);
 	set->history[way] = (struct reframer_history) { 0 };
 }
 
@@ -399,7 +400,8 @@ static inline void reframer_back_off(struct reframer_history *h, u32 most)
  * A probe ends with the next packet of its flow.  It went straight through, so
  * it is known only that somebody would have come in time.  Whether holding pays
  * the first hold will tell: who waits for an answer to the first packet does
- * not send a second one.  A flow whose holds paid before the probe gets all credit.
+ * not send a second one.  Where holds have been paying, whosever they were, the
+ * flow gets more than one chance, if it has not wasted a few of them before.
  *
  * A packet that comes too late may begin a train: it is a probe, too.  Otherwise
  * every probe could meet the last packet of a train.
@@ -408,43 +410,42 @@ static noinline void reframer_end_probe(struct reframer_engine *e, u32 slot)
 {
 	struct reframer_set *set = reframer_set_of(e, slot);
 	u32 way = slot % REFRAMER_WAYS;
+	struct reframer_history *h = &set->history[way];
 
 	set->probing &= ~BIT(way);
 	if (e->now - e->flows[slot].arrival <= e->conf.delay) {
 		set->again &= ~BIT(way);
-		set->history[way].credit = set->repaid & BIT(way) ?
-					   REFRAMER_CREDIT_MAX : 1;
-		set->repaid &= ~BIT(way);
+		h->credit = e->trust >= REFRAMER_TRUST_ENOUGH &&
+			    h->backoff < REFRAMER_BACKOFF_PROBE ?
+			    REFRAMER_CREDIT_MAX : 1;
 	} else if (set->again & BIT(way)) {
 		set->again &= ~BIT(way);
-		reframer_back_off(&set->history[way], REFRAMER_BACKOFF_PROBE);
+		reframer_back_off(h, REFRAMER_BACKOFF_PROBE);
 	} else {
 		set->again |= BIT(way);
 	}
 }
 
-/*
- * A hold has ended.  When it was cut short, being alone proves nothing.  A flow
- * that has run out of credit, but had repaid, is probed without delay.
- */
+/* A hold has ended.  When it was cut short, being alone proves nothing. */
 static inline void reframer_learn(struct reframer_engine *e,
-				  struct reframer_set *set, u32 way, u32 packets,
+				  struct reframer_history *h, u32 packets,
 				  u64 hold)
 {
-	struct reframer_history *h = &set->history[way];
-
 	if (packets > 1) {
 		e->stats.holds_paid++;
-		set->repaid |= BIT(way);
+		e->trust = min_t(u32, e->trust + REFRAMER_CREDIT_PAID,
+				 REFRAMER_TRUST_MAX);
 		h->credit = min_t(u32, h->credit + REFRAMER_CREDIT_PAID,
 				  REFRAMER_CREDIT_MAX);
 		if (h->backoff)
 			h->backoff--;
 	} else if (hold && hold >= e->conf.delay / 2) {
 		e->stats.holds_vain++;
+		if (e->trust)
+			e->trust--;
 		if (h->credit)
 			h->credit--;
-		if (!h->credit && !(set->repaid & BIT(way)))
+		if (!h->credit)
 			reframer_back_off(h, REFRAMER_BACKOFF_MAX);
 	}
 }
@@ -459,7 +460,7 @@ static noinline void reframer_release(struct reframer_engine *e,
 	u32 class = min_t(u32, fls64(hold), REFRAMER_HOLD_HIST_LEN - 1);
 
 	reframer_on_release(e, flow->head, flow->qlen, flow->bytes, hold, reason);
-	reframer_learn(e, set, way, flow->qlen, hold);
+	reframer_learn(e, &set->history[way], flow->qlen, hold);
 	e->stats.releases[reason]++;
 	e->stats.hold_hist[class]++;
 	list_move_tail(&flow->node, &e->ready);

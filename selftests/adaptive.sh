@@ -194,6 +194,17 @@ test_trains() {
 	fate 0 ". 12xg8 g3"
 }
 
+# After eleven holds that paid, another flow gets all credit with its first good
+# probe.
+test_trust() {
+	flows "$EXACT" "-x 0@0+8192*80,1@1048576,1@1052672+131072*10"
+	fate 0 ". 9xg8 g7"
+	fate 1 ". h 9x."
+	flows "$EXACT" "-x 0@0+8192*88,1@1048576,1@1052672+131072*10"
+	fate 0 ". 10xg8 g7"
+	fate 1 ". 7xh 3x."
+}
+
 # The first two packets tell: held from the second on.  Then holds in vain use up
 # its credit: four after one that paid, seven after many.
 test_train_becomes_mouse() {
@@ -222,7 +233,7 @@ test_mouse_becomes_train() {
 
 test_mouse_train_mouse_train() {
 	flows "$EXACT" "-x 0@0+131072*19,0@4194304+8192*24,0@6291456+131072*21,0@10485760+8192*16"
-	fate 0 "27x. 2xg8 7xh 15x. g8 g7"
+	fate 0 "27x. 2xg8 7xh 22x. g8"
 }
 
 # After nine holds in vain or more, 511 packets go straight; then a probe.

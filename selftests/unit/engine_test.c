@@ -61,7 +61,6 @@ struct history {
 	int credit, backoff, skip;
 	bool probing;		/* since the arrival */
 	bool again;		/* the probe before failed, too */
-	bool repaid;		/* a hold has paid since the last good probe */
 };
 
 struct queue {
@@ -93,6 +92,7 @@ struct model {
 	u32 turn_packets, turn_bytes;
 	u32 last_in, last_out;
 	struct reframer_stats stats;
+	int trust;		/* in flows whose probe was good, 0 to 63 */
 };
 
 /* What a run must have seen, or it has tested less than it says. */
@@ -107,9 +107,9 @@ enum {
 	C_SLACK_TOGETHER, C_SLACK_APART, C_HOLD_LAST, C_PUSH, C_EXPRESS,
 	C_URGE_ALONE, C_URGE_HELD, C_URGE_READY, C_PREDICTED, C_SKIP, C_PROBE,
 	C_PROBE_GOOD, C_PROBE_LATE, C_PROBE_URGE, C_PROBE_NO_DELAY, C_CREDIT,
-	C_CREDIT_MAX, C_CREDIT_GONE, C_REPAID_GONE, C_REPAID_PROBE,
-	C_HOLD_PAID, C_HOLD_VAIN, C_HOLD_NEUTRAL, C_BACKOFF_LESS,
-	C_BACKOFF_MAX, C_HISTORY_KEPT, C_HISTORY_LOST,
+	C_CREDIT_MAX, C_CREDIT_GONE, C_TRUST_MAX, C_PROBE_TRUSTED,
+	C_PROBE_WASTED, C_HOLD_PAID, C_HOLD_VAIN, C_HOLD_NEUTRAL,
+	C_BACKOFF_LESS, C_BACKOFF_MAX, C_HISTORY_KEPT, C_HISTORY_LOST,
 	C_COLLISION_CLASS, C_COLLISION_IN_CLASS, C_REKEY_HELD, C_REKEY_READY,
 	C_REKEY_IN_TURN, C_REKEY_FORMER, C_REKEY_FORMER_IN_TURN, C_FORMER_FIRST,
 	C_FORMER_BURST, C_DROP_FORMER, C_STRAIGHT_SECOND, C_STRAIGHT_READY,
@@ -166,8 +166,9 @@ static const char *const coverage_name[C_COVERAGE] = {
 	[C_CREDIT] = "hold on credit",
 	[C_CREDIT_MAX] = "hold that pays at the most credit",
 	[C_CREDIT_GONE] = "hold that costs the last credit",
-	[C_REPAID_GONE] = "hold that costs the last credit of a flow that has repaid",
-	[C_REPAID_PROBE] = "good probe of a flow that has repaid",
+	[C_TRUST_MAX] = "hold that pays at the most trust",
+	[C_PROBE_TRUSTED] = "good probe of a flow that is trusted",
+	[C_PROBE_WASTED] = "good probe of one that has wasted it",
 	[C_HOLD_PAID] = "hold that pays",
 	[C_HOLD_VAIN] = "hold in vain",
 	[C_HOLD_NEUTRAL] = "hold cut short",
@@ -347,7 +348,8 @@ static void model_learn(struct queue *q, u64 hold)
 		t.coverage[C_CREDIT_MAX] += h->credit == 7;
 		t.coverage[C_BACKOFF_LESS] += h->backoff > 0;
 		h->credit = h->credit < 4 ? h->credit + 3 : 7;
-		h->repaid = true;
+		t.coverage[C_TRUST_MAX] += t.m.trust > 60;
+		t.m.trust = t.m.trust < 60 ? t.m.trust + 3 : 63;
 		if (h->backoff > 0)
 			h->backoff--;
 	} else if (hold > 0 && hold >= t.e->conf.delay / 2) {
@@ -355,10 +357,11 @@ static void model_learn(struct queue *q, u64 hold)
 		t.coverage[C_HOLD_VAIN]++;
 		t.coverage[C_CREDIT_GONE] += h->credit == 1;
 		t.coverage[C_BACKOFF_MAX] += h->backoff == 9;
+		if (t.m.trust > 0)
+			t.m.trust--;
 		if (h->credit > 0)
 			h->credit--;
-		t.coverage[C_REPAID_GONE] += h->credit == 0 && h->repaid;
-		if (h->credit == 0 && !h->repaid)
+		if (h->credit == 0)
 			model_back_off(h, 9);
 	} else {
 		t.coverage[C_HOLD_NEUTRAL] += hold > 0;
@@ -499,15 +502,16 @@ static void model_end_probe(struct queue *q)
 	bool good = t.m.told - q->arrival <= t.e->conf.delay;
 
 	h->probing = false;
-	if (good) {
-		h->credit = h->repaid ? 7 : 1;
-		t.coverage[C_REPAID_PROBE] += h->repaid;
-		h->repaid = false;
-	} else if (h->again) {
+	if (good && t.m.trust >= 32 && h->backoff < 3)
+		h->credit = 7;
+	else if (good)
+		h->credit = 1;
+	else if (h->again)
 		model_back_off(h, 3);
-	}
 	h->again = !good && !h->again;
 	t.coverage[good ? C_PROBE_GOOD : C_PROBE_LATE]++;
+	t.coverage[C_PROBE_TRUSTED] += good && h->credit == 7;
+	t.coverage[C_PROBE_WASTED] += good && t.m.trust >= 32 && h->credit == 1;
 	t.coverage[C_PROBE_NO_DELAY] += !t.e->conf.delay;
 }
 
@@ -909,7 +913,6 @@ static void check_sets(void)
 		same_at(set->shared >> way & 1, q->shared, i);
 		same_at(set->probing >> way & 1, q->history.probing, i);
 		same_at(set->again >> way & 1, q->history.again, i);
-		same_at(set->repaid >> way & 1, q->history.repaid, i);
 		same_at(set->history[way].credit, q->history.credit, i);
 		same_at(set->history[way].backoff, q->history.backoff, i);
 		same_at(set->history[way].skip, q->history.skip, i);
@@ -922,6 +925,7 @@ static void check_stats(void)
 	u64 sum = 0;
 	int i;
 
+	same(t.e->trust, t.m.trust);
 	same(s->packets_in, w->packets_in);
 	same(s->runs_in, w->runs_in);
 	same(s->packets_out, w->packets_out);
@@ -1801,16 +1805,10 @@ static void test_prediction(void)
 	}
 	for (i = 1; i <= 7; i++)
 		hold(0, 1);
-	same(t.e->stats.holds_vain, 12 + 7);
-
-	/* that was good once: one probe, and the flow has all credit again */
-	straight(0, 1);
-	for (i = 1; i <= 7; i++)
-		hold(0, 1);
 	reads = t.clock_reads;
 	straight(0, (1 << (9 - 5 + 1)) - 1);
 	same(t.clock_reads, reads);
-	same(t.e->stats.holds_vain, 12 + 14);
+	same(t.e->stats.holds_vain, 12 + 7);
 
 	/* a hold that is cut short proves nothing, half the delay does */
 	straight(0, 1);
@@ -1823,8 +1821,47 @@ static void test_prediction(void)
 		change(&conf);
 		run();
 	}
-	same(t.e->stats.holds_vain, 12 + 14 + 1);
+	same(t.e->stats.holds_vain, 12 + 7 + 1);
 	straight(0, 1);
+	destroy();
+}
+
+/*
+ * Where holds pay, a flow gets all credit with its first good probe, and again
+ * until it has wasted that three times.
+ */
+static void test_trust(void)
+{
+	struct reframer_config conf = usual;
+	int i, n;
+
+	conf.adaptive = 1;
+	directed(&conf, 1);
+	straight(0, 1);
+	for (i = 1; i <= 11; i++) {
+		same(t.e->trust, 3 * (i - 1));
+		hold(0, 2);
+	}
+	for (i = 0; i < 4; i++) {
+		straight(1, 1);
+		for (n = 0; n < (i < 3 ? 7 : 1); n++)
+			hold(1, 1);
+		straight(1, (2 << i) - 1);
+		while (t.e->trust < 63)
+			hold(0, 2);
+	}
+	same(t.e->stats.holds_vain, 3 * 7 + 1);
+
+	/* just too little trust */
+	conf.adaptive = 0;
+	change(&conf);
+	while (t.e->trust > 31)
+		hold(0, 1);
+	conf.adaptive = 1;
+	change(&conf);
+	straight(2, 1);
+	hold(2, 1);
+	straight(2, 1);
 	destroy();
 }
 
@@ -1985,6 +2022,7 @@ static const struct {
 	{ "smallest and largest options", test_extremes },
 	{ "a change holds for what is held", test_change },
 	{ "flows are held that repay it", test_prediction },
+	{ "where holds pay, new flows are trusted", test_trust },
 	{ "an urgent packet takes its flow along", test_push },
 	{ "a change of the key overtakes nobody", test_rekey },
 	{ "a flow is known until eight others came", test_known_flows },

@@ -891,8 +891,8 @@ static void test_default_slack(void)
 static void test_trains(void)
 {
 	static const int tested[] = {
-		FLOWS_16, FLOWS_32, FLOWS_64, TURNS_64, TRAINS_MICE, IPERF3,
-		IPERF3_NOPUSH, NGINX, NGINX_NOPUSH, MIXED, MIXED_NOPUSH
+		FLOWS_16, FLOWS_32, FLOWS_64, FLOWS_96, TURNS_64, TRAINS_MICE,
+		IPERF3, IPERF3_NOPUSH, NGINX, NGINX_NOPUSH, MIXED, MIXED_NOPUSH
 	};
 	double always;
 	u32 i;
