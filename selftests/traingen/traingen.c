@@ -3,8 +3,9 @@
  * A tester with two ports, as in RFC 2544: sends interleaved trains of packets
  * from one device of a network namespace and counts what comes back at another.
  *
- * insmod does it all, in the namespace that it runs in; the outcome is in
- * /sys/module/traingen/parameters/result, one JSON object, until rmmod.
+ * Writing 1 to /sys/module/traingen/parameters/run does it all, in the writer's
+ * namespace and with the other parameters there; the outcome is then in
+ * /sys/module/traingen/parameters/result, one JSON object.
  *
  * pktgen sends no TCP, and sets neither DF nor IDs that GRO would merge; a rule of
  * nftables that does makes its packets half as dear again.
@@ -35,55 +36,55 @@
 #define BUCKETS		100000
 
 static char *tx = "tx0";
-module_param(tx, charp, 0444);
+module_param(tx, charp, 0644);
 MODULE_PARM_DESC(tx, "device that sends");
 
 static char *rx = "rx0";
-module_param(rx, charp, 0444);
+module_param(rx, charp, 0644);
 MODULE_PARM_DESC(rx, "device that receives");
 
 static char *mac = "02:00:00:00:00:02";
-module_param(mac, charp, 0444);
+module_param(mac, charp, 0644);
 MODULE_PARM_DESC(mac, "destination");
 
 static unsigned int packets = 100000;
-module_param(packets, uint, 0444);
+module_param(packets, uint, 0644);
 MODULE_PARM_DESC(packets, "to send");
 
 static unsigned int flows = 16;
-module_param(flows, uint, 0444);
+module_param(flows, uint, 0644);
 MODULE_PARM_DESC(flows, "trains at once");
 
 static unsigned int train = 32;
-module_param(train, uint, 0444);
+module_param(train, uint, 0644);
 MODULE_PARM_DESC(train, "packets of a train");
 
 static bool fresh;
-module_param(fresh, bool, 0444);
+module_param(fresh, bool, 0644);
 MODULE_PARM_DESC(fresh, "each train is a new flow; else flows last");
 
 static bool tcp;
-module_param(tcp, bool, 0444);
+module_param(tcp, bool, 0644);
 MODULE_PARM_DESC(tcp, "TCP segments, else UDP");
 
 static unsigned int bytes = 1000;
-module_param(bytes, uint, 0444);
+module_param(bytes, uint, 0644);
 MODULE_PARM_DESC(bytes, "length of a frame, 100 to 1514");
 
 static unsigned int batch = 1;
-module_param(batch, uint, 0444);
+module_param(batch, uint, 0644);
 MODULE_PARM_DESC(batch, "packets sent before anybody else handles one");
 
 static unsigned int gap;
-module_param(gap, uint, 0444);
+module_param(gap, uint, 0644);
 MODULE_PARM_DESC(gap, "ns from packet to packet, 0: as fast as it goes");
 
 static bool timing;
-module_param(timing, bool, 0444);
+module_param(timing, bool, 0644);
 MODULE_PARM_DESC(timing, "measure latency and order, which costs a little");
 
 static unsigned int seed = 1;
-module_param(seed, uint, 0444);
+module_param(seed, uint, 0644);
 MODULE_PARM_DESC(seed, "of the order of the packets");
 
 static char result[512];
@@ -116,6 +117,8 @@ static struct {
 	u64 start, end;			/* of sending */
 	u64 last;			/* when the last one came back */
 
+	u32 random;
+	u32 next_flow;			/* the next one to start, if fresh */
 	u32 flow_of[MAX_FLOWS];		/* each train's */
 	u32 left[MAX_FLOWS];		/* packets of the train to come */
 	u32 seq[MAX_FLOWS], next[MAX_FLOWS];	/* each flow's */
@@ -233,22 +236,21 @@ static struct sk_buff *make_packet(struct net_device *dev, u32 flow)
 
 static u32 random_below(u32 n)
 {
-	seed ^= seed << 13;
-	seed ^= seed >> 17;
-	seed ^= seed << 5;
-	return (u64)seed * n >> 32;
+	run->random ^= run->random << 13;
+	run->random ^= run->random >> 17;
+	run->random ^= run->random << 5;
+	return (u64)run->random * n >> 32;
 }
 
 static int send_one(struct net_device *dev)
 {
-	static u32 flow;		/* the last one that was started */
 	u32 i = random_below(flows);
 	struct sk_buff *skb;
 
 	if (!run->left[i]) {
 		run->left[i] = train;
 		if (fresh)
-			run->flow_of[i] = flow++ % MAX_FLOWS;
+			run->flow_of[i] = run->next_flow++ % MAX_FLOWS;
 	}
 	run->left[i]--;
 	skb = make_packet(dev, run->flow_of[i]);
@@ -349,7 +351,7 @@ static int measure(struct net_device *from, struct net_device *to)
 	return err;
 }
 
-static int __init traingen_init(void)
+static int set_run(const char *val, const struct kernel_param *kp)
 {
 	struct net *net = current->nsproxy->net_ns;
 	struct net_device *from, *to;
@@ -367,6 +369,7 @@ static int __init traingen_init(void)
 	run = vzalloc(sizeof(*run));
 	if (!run)
 		return -ENOMEM;
+	run->random = seed;
 	for (i = 0; i < flows; i++)
 		run->flow_of[i] = i;
 	from = dev_get_by_name(net, tx);
@@ -384,11 +387,9 @@ static int __init traingen_init(void)
 	return err;
 }
 
-static void __exit traingen_exit(void)
-{
-}
+static const struct kernel_param_ops run_ops = { .set = set_run };
+module_param_cb(run, &run_ops, NULL, 0200);
+MODULE_PARM_DESC(run, "write 1 to run");
 
-module_init(traingen_init);
-module_exit(traingen_exit);
 MODULE_DESCRIPTION("Send interleaved trains of packets and count what comes back");
 MODULE_LICENSE("GPL");
