@@ -1,0 +1,1285 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * A model of the engine, and the engine as the qdisc uses it.
+ *
+ * The model is slow and simple: arrays, loops, no trick of the engine's.  Every
+ * operation is done to both, then all that can be seen is compared: packets,
+ * their order, states, lists, sizes, statistics.  It takes from the engine only
+ * what the specification leaves open, and checks what that has promised:
+ *  - the slot of a flow: packets of one hash are in one slot, and come back to
+ *    it until another flow has had it; two hashes share one only when all ways
+ *    of their set are active, or while a slot that was shared for that reason,
+ *    or with a class, has not been empty; new flows go around the ways;
+ *  - the victim of a drop: none is more than twice as large, and a flow of one
+ *    small packet is safe while there is another.
+ * The harness uses the engine as the qdisc does, with a timer that may be late
+ * or fire for nothing.
+ */
+#ifndef _REFRAMER_UNIT_ENGINE_MODEL_H
+#define _REFRAMER_UNIT_ENGINE_MODEL_H
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "kernel.h"
+#include "ktap.h"
+
+static u64 reframer_clock(void);
+#include "reframer_engine.h"
+
+#define FLOWS_MAX	64
+#define LIMIT_MAX	200
+#define HASHES		256
+#define CLASS(slot)	(HASHES + (slot))	/* after the hashes */
+#define TAGS		CLASS(FLOWS_MAX)
+#define DROP_BATCH	64	/* as in sch_reframer.c */
+#define QUOTA		64	/* of packets in one run of the core */
+#define NO_LOW_BITS	((u32)BIT(30))	/* a hash; none is 0 */
+#define NONE		(-1)
+#define STRAIGHT	(-2)	/* instead of a slot */
+#define FORMER		((int)t.e->conf.flows)	/* the queue after the slots */
+
+struct packet {
+	struct sk_buff skb;	/* first */
+	int hash;		/* index into t.hash */
+	u64 number;		/* among the packets of this index */
+};
+
+/* What the model knows of a packet; the skb itself may change. */
+struct entry {
+	struct packet *packet;
+	u32 hash;
+	u32 len;
+	u32 truesize;
+};
+
+struct history {
+	int credit, backoff, skip;
+	bool probing;		/* since the arrival */
+	bool again;		/* the probe before failed, too */
+};
+
+struct queue {
+	enum { IDLE, HELD, READY } state;
+	u64 arrival;
+	u32 owner;		/* the hash that found the slot empty last */
+	struct history history;	/* of the owner */
+	bool shared;		/* not empty since another hash came */
+	int n;
+	struct entry entry[LIMIT_MAX + 1];
+};
+
+struct slots {
+	int n;
+	int slot[FLOWS_MAX + 1];
+};
+
+struct model {
+	struct entry straight;
+	struct queue queue[FLOWS_MAX + 1];
+	int taken[FLOWS_MAX];	/* per set, the way that was taken last */
+	struct slots held;
+	struct slots ready;
+	u64 told;		/* the time, as far as the engine knows it */
+	bool expired, pressed;	/* ever; the last time, what was in force: */
+	u64 expired_at, expired_delay, expired_slack;
+	u64 pressed_at;
+	int turn;		/* slot, or NONE */
+	u32 turn_packets, turn_bytes;
+	u32 last_in, last_out;
+	struct reframer_stats stats;
+	int trust;		/* in flows whose probe was good, 0 to 63 */
+};
+
+/* What a run must have seen, or it has tested less than it says. */
+enum {
+	C_DEADLINE, C_FULL, C_PRESSURE, C_NO_DELAY, C_COLLISION_FULL,
+	C_COLLISION_SHARED, C_JOIN_READY, C_DUE_BEHIND_READY, C_TURN_DRAINED,
+	C_TURN_PACKETS, C_TURN_BYTES, C_TURN_DROPPED, C_DROP_IN_TURN,
+	C_DROP_LIMIT, C_DROP_MEMORY, C_DROP_HELD, C_DROP_SMALL_READY,
+	C_DROP_SMALL_HELD, C_DROP_NOT_LARGEST, C_DROP_BATCH, C_DROP_NEW_FLOW,
+	C_DROP_CHANGE, C_DROP_RESET, C_CHANGE_FULL, C_CHANGE_PRESSURE,
+	C_CHANGE_IN_TURN, C_TIMER_LATE, C_TIMER_EARLY, C_TIMER_REARMED,
+	C_SLACK_TOGETHER, C_SLACK_APART, C_HOLD_LAST, C_PUSH, C_EXPRESS,
+	C_URGE_ALONE, C_URGE_HELD, C_URGE_READY, C_PREDICTED, C_SKIP, C_PROBE,
+	C_PROBE_GOOD, C_PROBE_LATE, C_PROBE_URGE, C_PROBE_NO_DELAY, C_CREDIT,
+	C_CREDIT_MAX, C_CREDIT_GONE, C_TRUST_MAX, C_PROBE_TRUSTED,
+	C_PROBE_WASTED, C_HOLD_PAID, C_HOLD_VAIN, C_HOLD_NEUTRAL,
+	C_BACKOFF_LESS, C_BACKOFF_MAX, C_HISTORY_KEPT, C_HISTORY_LOST,
+	C_COLLISION_CLASS, C_COLLISION_IN_CLASS, C_REKEY_HELD, C_REKEY_READY,
+	C_REKEY_IN_TURN, C_REKEY_FORMER, C_REKEY_FORMER_IN_TURN, C_FORMER_FIRST,
+	C_FORMER_BURST, C_DROP_FORMER, C_STRAIGHT_SECOND, C_STRAIGHT_READY,
+	C_STRAIGHT_PRESSURE, C_STRAIGHT_PROBE, C_STRAIGHT_URGE,
+	C_STRAIGHT_FOLLOWED, C_STRAIGHT_HELD, C_REKEY_STRAIGHT, C_DROP_STRAIGHT,
+	C_COVERAGE
+};
+
+static const char *const coverage_name[C_COVERAGE] = {
+	[C_DEADLINE] = "release by deadline",
+	[C_FULL] = "release of a full flow",
+	[C_PRESSURE] = "release by pressure",
+	[C_NO_DELAY] = "release without delay",
+	[C_COLLISION_FULL] = "collision in a full set",
+	[C_COLLISION_SHARED] = "collision in a shared slot",
+	[C_JOIN_READY] = "packet that joins a READY flow",
+	[C_DUE_BEHIND_READY] = "due flow behind a READY one",
+	[C_TURN_DRAINED] = "turn that drains its flow",
+	[C_TURN_PACKETS] = "turn that ends by burst",
+	[C_TURN_BYTES] = "turn that ends by burst_bytes",
+	[C_TURN_DROPPED] = "turn that ends by a drop",
+	[C_DROP_IN_TURN] = "drop within a turn that goes on",
+	[C_DROP_LIMIT] = "drop over limit",
+	[C_DROP_MEMORY] = "drop over memory_limit",
+	[C_DROP_HELD] = "drop from a HELD flow",
+	[C_DROP_SMALL_READY] = "drop of a single small packet, READY",
+	[C_DROP_SMALL_HELD] = "drop of a single small packet, HELD",
+	[C_DROP_NOT_LARGEST] = "drop from a flow that is not the largest",
+	[C_DROP_BATCH] = "drop of a whole batch",
+	[C_DROP_NEW_FLOW] = "drop that empties the flow just begun",
+	[C_DROP_CHANGE] = "drop by a change",
+	[C_DROP_RESET] = "drop by a reset",
+	[C_CHANGE_FULL] = "flow that a change makes full",
+	[C_CHANGE_PRESSURE] = "pressure by a change",
+	[C_CHANGE_IN_TURN] = "change within a turn",
+	[C_TIMER_LATE] = "late timer",
+	[C_TIMER_EARLY] = "timer for nothing",
+	[C_TIMER_REARMED] = "timer armed again",
+	[C_SLACK_TOGETHER] = "release before the deadline by slack",
+	[C_SLACK_APART] = "release without slack",
+	[C_HOLD_LAST] = "hold in the last entry of the histogram",
+	[C_PUSH] = "release by push",
+	[C_EXPRESS] = "release by express",
+	[C_URGE_ALONE] = "urgent packet that finds its flow IDLE",
+	[C_URGE_HELD] = "urgent packet that releases its flow",
+	[C_URGE_READY] = "urgent packet that joins a READY flow",
+	[C_PREDICTED] = "release by prediction",
+	[C_SKIP] = "packet that goes straight through",
+	[C_PROBE] = "probe",
+	[C_PROBE_GOOD] = "probe that another packet follows in time",
+	[C_PROBE_LATE] = "probe that is alone",
+	[C_PROBE_URGE] = "probe that an urgent packet ends",
+	[C_PROBE_NO_DELAY] = "probe that ends without delay",
+	[C_CREDIT] = "hold on credit",
+	[C_CREDIT_MAX] = "hold that pays at the most credit",
+	[C_CREDIT_GONE] = "hold that costs the last credit",
+	[C_TRUST_MAX] = "hold that pays at the most trust",
+	[C_PROBE_TRUSTED] = "good probe of a flow that is trusted",
+	[C_PROBE_WASTED] = "good probe of one that has wasted it",
+	[C_HOLD_PAID] = "hold that pays",
+	[C_HOLD_VAIN] = "hold in vain",
+	[C_HOLD_NEUTRAL] = "hold cut short",
+	[C_BACKOFF_LESS] = "hold that lowers the backoff",
+	[C_BACKOFF_MAX] = "hold in vain at the largest backoff",
+	[C_HISTORY_KEPT] = "flow that is known from before",
+	[C_HISTORY_LOST] = "flow that is forgotten",
+	[C_COLLISION_CLASS] = "class that finds a stranger in its slot",
+	[C_COLLISION_IN_CLASS] = "collision in the slot of a class",
+	[C_REKEY_HELD] = "new key with HELD flows",
+	[C_REKEY_READY] = "new key with READY flows",
+	[C_REKEY_IN_TURN] = "new key within a turn",
+	[C_REKEY_FORMER] = "new key with packets left of the one before",
+	[C_REKEY_FORMER_IN_TURN] = "new key within a turn of those",
+	[C_FORMER_FIRST] = "packet of the former key before a READY flow",
+	[C_FORMER_BURST] = "burst of the former key that another follows",
+	[C_DROP_FORMER] = "drop of a packet of the former key",
+	[C_STRAIGHT_SECOND] = "packet that may go but behind a straight one",
+	[C_STRAIGHT_READY] = "packet that may go but behind READY flows",
+	[C_STRAIGHT_PRESSURE] = "packet that may go, under pressure",
+	[C_STRAIGHT_PROBE] = "straight packet by prediction",
+	[C_STRAIGHT_URGE] = "straight packet that is urgent",
+	[C_STRAIGHT_FOLLOWED] = "straight packet that its flow follows",
+	[C_STRAIGHT_HELD] = "straight packet before a HELD flow",
+	[C_REKEY_STRAIGHT] = "new key with a straight packet left",
+	[C_DROP_STRAIGHT] = "drop of a straight packet",
+};
+
+static struct test {
+	struct reframer_engine *e;
+	struct model m;
+	u64 clock, clock_reads;
+	bool timer_queued, timer_armed;		/* armed: until it was seen */
+	u64 timer_at, timer_late;
+	u32 hash[TAGS];
+	u64 hash_in[TAGS], hash_out[TAGS];	/* packets so far */
+	u64 hash_next[TAGS];			/* the number to be sent */
+	u64 packets, dropped;
+	u64 coverage[C_COVERAGE];
+} t;
+
+/* ---------------------------------------------------------- the model */
+
+static u32 queue_bytes(const struct queue *q)
+{
+	u32 bytes = 0;
+	int i;
+
+	for (i = 0; i < q->n; i++)
+		bytes += q->entry[i].len;
+	return bytes;
+}
+
+static u32 model_qlen(void)
+{
+	u32 qlen = !!t.m.straight.packet, i;
+
+	for (i = 0; i <= t.e->conf.flows; i++)
+		qlen += t.m.queue[i].n;
+	return qlen;
+}
+
+static u32 model_memory(void)
+{
+	u32 memory = 0, i;
+	int k;
+
+	if (t.m.straight.packet)
+		memory = t.m.straight.truesize;
+	for (i = 0; i <= t.e->conf.flows; i++)
+		for (k = 0; k < t.m.queue[i].n; k++)
+			memory += t.m.queue[i].entry[k].truesize;
+	return memory;
+}
+
+static bool model_over_limit(void)
+{
+	return model_qlen() > t.e->conf.limit;
+}
+
+static bool model_over_memory(void)
+{
+	return model_memory() > t.e->conf.memory_limit;
+}
+
+/* in the last eighth of a limit */
+static bool model_under_pressure(void)
+{
+	u64 limit = t.e->conf.limit, memory = t.e->conf.memory_limit;
+
+	return model_qlen() >= limit - limit / 8 ||
+	       model_memory() >= memory - memory / 8;
+}
+
+static bool full(u32 packets, u32 bytes)
+{
+	return packets >= t.e->conf.burst || bytes >= t.e->conf.burst_bytes;
+}
+
+static bool model_full(const struct queue *q)
+{
+	return full(q->n, queue_bytes(q));
+}
+
+/* with the packet that comes */
+static bool model_makes_full(const struct queue *q, const struct entry *new)
+{
+	return full(q->n + 1, queue_bytes(q) + new->len);
+}
+
+static void slots_add(struct slots *s, int slot)
+{
+	s->slot[s->n++] = slot;
+}
+
+static void slots_remove(struct slots *s, int slot)
+{
+	int i = 0;
+
+	while (s->slot[i] != slot)
+		i++;
+	for (s->n--; i < s->n; i++)
+		s->slot[i] = s->slot[i + 1];
+}
+
+static bool due_by_time(const struct queue *q)
+{
+	return t.m.expired && q->arrival + t.m.expired_delay <=
+			      t.m.expired_at + t.m.expired_slack;
+}
+
+static bool due(const struct queue *q)
+{
+	return due_by_time(q) || (t.m.pressed && q->arrival <= t.m.pressed_at);
+}
+
+static struct queue *oldest_held(void)
+{
+	return t.m.held.n ? &t.m.queue[t.m.held.slot[0]] : NULL;
+}
+
+static bool model_waiting(void)
+{
+	return oldest_held() && !due(oldest_held());
+}
+
+static void model_back_off(struct history *h, int most)
+{
+	if (h->backoff < most)
+		h->backoff++;
+	h->skip = (1 << h->backoff) - 1;
+}
+
+/* The hold of a flow has ended. */
+static void model_learn(struct queue *q, u64 hold)
+{
+	struct history *h = &q->history;
+
+	if (q->n > 1) {
+		t.m.stats.holds_paid++;
+		t.coverage[C_HOLD_PAID]++;
+		t.coverage[C_CREDIT_MAX] += h->credit == 7;
+		t.coverage[C_BACKOFF_LESS] += h->backoff > 0;
+		h->credit = h->credit < 4 ? h->credit + 3 : 7;
+		t.coverage[C_TRUST_MAX] += t.m.trust > 60;
+		t.m.trust = t.m.trust < 60 ? t.m.trust + 3 : 63;
+		if (h->backoff > 0)
+			h->backoff--;
+	} else if (hold > 0 && hold >= t.e->conf.delay / 2) {
+		t.m.stats.holds_vain++;
+		t.coverage[C_HOLD_VAIN]++;
+		t.coverage[C_CREDIT_GONE] += h->credit == 1;
+		t.coverage[C_BACKOFF_MAX] += h->backoff == 9;
+		if (t.m.trust > 0)
+			t.m.trust--;
+		if (h->credit > 0)
+			h->credit--;
+		if (h->credit == 0)
+			model_back_off(h, 9);
+	} else {
+		t.coverage[C_HOLD_NEUTRAL] += hold > 0;
+	}
+}
+
+static void model_count_release(enum reframer_reason reason, u64 hold)
+{
+	struct reframer_stats *s = &t.m.stats;
+	int i = 0;
+
+	while (i < REFRAMER_HOLD_HIST_LEN - 1 && hold >= 1ULL << i)
+		i++;
+	s->releases[reason]++;
+	s->hold_hist[i]++;
+	s->hold_sum += hold;
+	if (hold > s->hold_max)
+		s->hold_max = hold;
+	if (hold > t.e->conf.delay && hold - t.e->conf.delay > s->late_max)
+		s->late_max = hold - t.e->conf.delay;
+
+	t.coverage[C_DEADLINE] += reason == REFRAMER_DEADLINE;
+	t.coverage[C_FULL] += reason == REFRAMER_FULL;
+	t.coverage[C_PRESSURE] += reason == REFRAMER_PRESSURE;
+	t.coverage[C_PUSH] += reason == REFRAMER_PUSH;
+	t.coverage[C_EXPRESS] += reason == REFRAMER_EXPRESS;
+	t.coverage[C_PREDICTED] += reason == REFRAMER_PREDICTED;
+	t.coverage[C_HOLD_LAST] += i == REFRAMER_HOLD_HIST_LEN - 1;
+}
+
+static void model_release(int slot, enum reframer_reason reason)
+{
+	struct queue *q = &t.m.queue[slot];
+	u64 hold = t.m.told - q->arrival;
+
+	model_learn(q, hold);
+	slots_remove(&t.m.held, slot);
+	slots_add(&t.m.ready, slot);
+	q->state = READY;
+	model_count_release(reason, hold);
+}
+
+static void model_end_turn(void)
+{
+	int i = 0;
+
+	while (i < REFRAMER_BURST_HIST_LEN - 1 &&
+	       t.m.turn_packets >= 2U << i)
+		i++;
+	t.m.stats.bursts++;
+	t.m.stats.burst_hist[i]++;
+	t.m.turn = NONE;
+	t.m.turn_packets = 0;
+	t.m.turn_bytes = 0;
+}
+
+/* A packet comes to a slot: is that allowed? */
+static void model_place(int slot, const struct entry *new)
+{
+	int set = slot - slot % REFRAMER_WAYS, active = 0, i, k;
+	bool class = new->packet->hash >= HASHES, known = false;
+	int *taken = &t.m.taken[slot / REFRAMER_WAYS];
+	struct queue *q = &t.m.queue[slot];
+
+	if (class)
+		same(slot, new->packet->hash - HASHES);
+	else
+		same(slot / REFRAMER_WAYS,
+		     new->hash % (t.e->conf.flows / REFRAMER_WAYS));
+	for (i = set; i < set + REFRAMER_WAYS; i++) {
+		active += t.m.queue[i].n > 0;
+		known |= t.m.queue[i].owner == new->hash;
+		for (k = 0; k < t.m.queue[i].n; k++)
+			check(i == slot ||
+			      t.m.queue[i].entry[k].hash != new->hash,
+			      "hash %08x is in slot %d, now also in %d",
+			      new->hash, i, slot);
+	}
+	check(!known || q->owner == new->hash,
+	      "hash %08x does not come back to its slot", new->hash);
+
+	t.coverage[C_JOIN_READY] += q->state == READY;
+	if (q->n) {
+		if (q->owner == new->hash)
+			return;
+		check(class || active == REFRAMER_WAYS || q->shared,
+		      "hash %08x shares slot %d although %d are free",
+		      new->hash, slot, REFRAMER_WAYS - active);
+		t.coverage[class ? C_COLLISION_CLASS :
+			   active == REFRAMER_WAYS ? C_COLLISION_FULL :
+						     C_COLLISION_SHARED]++;
+		t.coverage[C_COLLISION_IN_CLASS] +=
+			q->owner == t.hash[CLASS(slot)];
+		q->shared = true;
+		t.m.stats.collisions++;
+		return;
+	}
+	t.coverage[known ? C_HISTORY_KEPT : C_HISTORY_LOST] +=
+		q->history.credit || q->history.backoff;
+	if (known)
+		return;
+	q->owner = new->hash;
+	q->history = (struct history) { 0 };
+	if (class)
+		return;
+	/* around the set, so that all stay known for about as long */
+	do {
+		*taken = (*taken + 1) % REFRAMER_WAYS;
+	} while (t.m.queue[set + *taken].n);
+	same(slot - set, *taken);
+}
+
+/* Does what the packet that comes changes depend on the time? */
+static bool model_needs_time(const struct queue *q, const struct entry *new,
+			     enum reframer_urge urge)
+{
+	const struct history *h = &q->history;
+
+	switch (q->state) {
+	case READY:
+		return false;
+	case HELD:			/* does its hold end? */
+		return urge || model_makes_full(q, new);
+	default:
+		if (h->probing)
+			return true;
+		if (!t.e->conf.delay || urge || model_makes_full(q, new))
+			return false;
+		if (t.e->conf.adaptive && !h->credit)
+			return !h->skip;	/* a probe begins */
+		return true;			/* a hold begins */
+	}
+}
+
+static void model_end_probe(struct queue *q)
+{
+	struct history *h = &q->history;
+	bool good = t.m.told - q->arrival <= t.e->conf.delay;
+
+	h->probing = false;
+	if (good && t.m.trust >= 32 && h->backoff < 3)
+		h->credit = 7;
+	else if (good)
+		h->credit = 1;
+	else if (h->again)
+		model_back_off(h, 3);
+	h->again = !good && !h->again;
+	t.coverage[good ? C_PROBE_GOOD : C_PROBE_LATE]++;
+	t.coverage[C_PROBE_TRUSTED] += good && h->credit == 7;
+	t.coverage[C_PROBE_WASTED] += good && t.m.trust >= 32 && h->credit == 1;
+	t.coverage[C_PROBE_NO_DELAY] += !t.e->conf.delay;
+}
+
+/* Will holding the flow that begins repay? */
+static bool model_predict(struct history *h)
+{
+	if (h->credit > 0) {
+		t.coverage[C_CREDIT]++;
+		return true;
+	}
+	if (h->skip > 0) {
+		h->skip--;
+		t.coverage[C_SKIP]++;
+	} else {
+		h->probing = true;
+		t.coverage[C_PROBE]++;
+	}
+	return false;
+}
+
+/* Why a packet does not wait, apart from its flow */
+static enum reframer_reason model_reason(struct queue *q,
+					 const struct entry *new,
+					 enum reframer_urge urge)
+{
+	bool begins = q->state == IDLE;
+
+	if (urge == REFRAMER_URGE_EXPRESS)
+		return REFRAMER_EXPRESS;
+	if (urge == REFRAMER_URGE_PUSH)
+		return REFRAMER_PUSH;
+	t.coverage[C_NO_DELAY] += begins && !t.e->conf.delay;
+	if (begins && !t.e->conf.delay)
+		return REFRAMER_DEADLINE;
+	if (model_makes_full(q, new))
+		return REFRAMER_FULL;
+	if (begins && t.e->conf.adaptive && !model_predict(&q->history))
+		return REFRAMER_PREDICTED;
+	return REFRAMER_WAIT;
+}
+
+/* Does a packet that need not wait pass by the slots? */
+static bool model_straight(const struct entry *new, enum reframer_reason reason)
+{
+	const struct packet *before = t.m.straight.packet;
+
+	if (before || t.m.ready.n) {
+		t.coverage[C_STRAIGHT_SECOND] += !!before;
+		t.coverage[C_STRAIGHT_READY] += !before;
+		return false;
+	}
+	t.m.straight = *new;
+	if (model_under_pressure()) {
+		t.coverage[C_STRAIGHT_PRESSURE]++;
+		t.m.straight.packet = NULL;
+		return false;
+	}
+	t.coverage[C_STRAIGHT_PROBE] += reason == REFRAMER_PREDICTED;
+	t.coverage[C_STRAIGHT_URGE] += reason == REFRAMER_PUSH ||
+				       reason == REFRAMER_EXPRESS;
+	model_count_release(reason, 0);
+	return true;
+}
+
+static void model_arrive(int slot, const struct entry *new,
+			 enum reframer_urge urge)
+{
+	struct reframer_stats *s = &t.m.stats;
+	struct queue *q = &t.m.queue[slot];
+	enum reframer_reason reason;
+	bool begins = q->state == IDLE, straight = false;
+
+	if (!s->packets_in || new->hash != t.m.last_in)
+		s->runs_in++;
+	t.m.last_in = new->hash;
+	s->packets_in++;
+
+	t.coverage[C_URGE_ALONE] += urge && q->state == IDLE;
+	t.coverage[C_URGE_HELD] += urge && q->state == HELD;
+	t.coverage[C_URGE_READY] += urge && q->state == READY;
+	t.coverage[C_STRAIGHT_FOLLOWED] +=
+		begins && t.m.straight.packet &&
+		t.m.straight.packet->hash == new->packet->hash;
+
+	if (begins) {
+		t.coverage[C_PROBE_URGE] += urge && q->history.probing;
+		if (q->history.probing)
+			model_end_probe(q);
+	}
+	reason = q->state == READY ? REFRAMER_WAIT : model_reason(q, new, urge);
+	if (begins && reason != REFRAMER_WAIT)
+		straight = model_straight(new, reason);
+	if (begins && (!straight || q->history.probing))
+		q->arrival = t.m.told;
+	if (straight)
+		return;
+
+	check(q->n <= LIMIT_MAX, "more packets than the limit in one flow");
+	q->entry[q->n++] = *new;
+	if (begins) {
+		q->state = HELD;
+		slots_add(&t.m.held, slot);
+		if (t.m.held.n + t.m.ready.n > (int)s->flows_peak)
+			s->flows_peak = t.m.held.n + t.m.ready.n;
+	}
+	if (reason != REFRAMER_WAIT)
+		model_release(slot, reason);
+}
+
+static void model_press(void)
+{
+	t.m.pressed = true;
+	t.m.pressed_at = t.m.told;
+}
+
+static void model_expire(u64 now)
+{
+	const struct reframer_config *c = &t.e->conf;
+	const struct queue *q = oldest_held();
+
+	t.m.told = now;
+	if (!q || now < q->arrival + c->delay)
+		return;
+	t.m.expired = true;
+	t.m.expired_at = now;
+	t.m.expired_delay = c->delay;
+	t.m.expired_slack = c->slack;
+}
+
+static void model_release_due(void)
+{
+	struct queue *q = oldest_held();
+	u64 held;
+
+	if (!q || !due(q))
+		return;
+	t.coverage[C_DUE_BEHIND_READY] += t.m.ready.n > 0;
+	if (due_by_time(q)) {
+		held = t.m.told - q->arrival;
+		if (!t.m.expired_slack)
+			check(held >= t.m.expired_delay,
+			      "released %llu ns after arrival",
+			      held);
+		t.coverage[C_SLACK_APART] += !t.m.expired_slack;
+		t.coverage[C_SLACK_TOGETHER] += held < t.m.expired_delay;
+		model_release(t.m.held.slot[0], REFRAMER_DEADLINE);
+	} else {
+		model_release(t.m.held.slot[0], REFRAMER_PRESSURE);
+	}
+}
+
+static struct entry model_take(int slot)
+{
+	struct queue *q = &t.m.queue[slot];
+	struct entry first = q->entry[0];
+
+	q->n--;
+	memmove(q->entry, q->entry + 1, q->n * sizeof(*q->entry));
+	if (!q->n) {
+		slots_remove(q->state == HELD ? &t.m.held : &t.m.ready, slot);
+		q->state = IDLE;
+		q->shared = false;
+		if (slot == t.m.turn)
+			model_end_turn();
+	}
+	return first;
+}
+
+static void model_count_out(const struct entry *entry)
+{
+	if (!t.m.stats.packets_out || entry->hash != t.m.last_out)
+		t.m.stats.runs_out++;
+	t.m.last_out = entry->hash;
+	t.m.stats.packets_out++;
+}
+
+/* The next packet to send; only if there is one. */
+static struct entry model_pop(void)
+{
+	const struct reframer_config *c = &t.e->conf;
+	int slot = t.m.ready.slot[0];
+	struct entry first;
+	bool packets, bytes;
+
+	if (t.m.straight.packet) {
+		first = t.m.straight;
+		t.m.straight.packet = NULL;
+		t.m.stats.bursts++;
+		t.m.stats.burst_hist[0]++;
+		t.coverage[C_STRAIGHT_HELD] += t.m.held.n > 0;
+		model_count_out(&first);
+		return first;
+	}
+	check(t.m.turn == NONE || t.m.turn == slot,
+	      "a turn was cut short");
+	t.coverage[C_FORMER_FIRST] += slot == FORMER && t.m.ready.n > 1;
+	t.m.turn = slot;
+	t.m.turn_packets++;
+	t.m.turn_bytes += t.m.queue[slot].entry[0].len;
+	packets = t.m.turn_packets >= c->burst;
+	bytes = t.m.turn_bytes >= c->burst_bytes;
+	first = model_take(slot);
+	if (t.m.turn == NONE) {
+		t.coverage[C_TURN_DRAINED]++;
+	} else if (packets || bytes) {
+		model_end_turn();
+		t.coverage[packets ? C_TURN_PACKETS : C_TURN_BYTES]++;
+		if (slot == FORMER) {
+			t.coverage[C_FORMER_BURST]++;
+		} else {
+			slots_remove(&t.m.ready, slot);
+			slots_add(&t.m.ready, slot);
+		}
+	}
+
+	model_count_out(&first);
+	return first;
+}
+
+/* All goes to one queue, which is the first to be sent. */
+static void model_rekey(void)
+{
+	struct queue *former = &t.m.queue[FORMER], *q;
+	int i, slot;
+
+	t.coverage[C_REKEY_STRAIGHT] += !!t.m.straight.packet;
+	t.coverage[C_REKEY_HELD] += t.m.held.n > 0;
+	t.coverage[C_REKEY_READY] += t.m.ready.n > (former->n > 0);
+	t.coverage[C_REKEY_IN_TURN] += t.m.turn != NONE && t.m.turn != FORMER;
+	t.coverage[C_REKEY_FORMER] += former->n > 0;
+	t.coverage[C_REKEY_FORMER_IN_TURN] += t.m.turn == FORMER;
+
+	t.m.told = t.clock;
+	while (t.m.held.n)
+		model_release(t.m.held.slot[0], REFRAMER_PRESSURE);
+	if (t.m.turn != NONE && t.m.turn != FORMER)
+		model_end_turn();
+	for (i = 0; i < t.m.ready.n; i++) {
+		slot = t.m.ready.slot[i];
+		if (slot == FORMER)
+			continue;
+		q = &t.m.queue[slot];
+		memcpy(former->entry + former->n, q->entry,
+		       q->n * sizeof(*q->entry));
+		former->n += q->n;
+		q->n = 0;
+		q->state = IDLE;
+		q->shared = false;
+	}
+	t.m.ready.n = 0;
+	if (former->n) {
+		former->state = READY;
+		slots_add(&t.m.ready, FORMER);
+	}
+}
+
+/* 0: too small; n: from 2^(n-1) to 2^n - 1 bytes */
+static int size_class(const struct queue *q)
+{
+	u32 bytes = queue_bytes(q);
+	int class = 0;
+
+	if (q->n == 0 || (q->n == 1 && bytes < 4096))
+		return 0;
+	for (; bytes; bytes /= 2)
+		class++;
+	return class < 31 ? class : 31;
+}
+
+/* Is this the flow that a drop may take from? */
+static void model_check_victim(int slot)
+{
+	struct queue *q = &t.m.queue[slot];
+	u32 largest = 0, rivals = 0, i;
+
+	check(q->n, "drop from an empty flow");
+	for (i = 0; i <= t.e->conf.flows; i++) {
+		if (!size_class(&t.m.queue[i]))
+			continue;
+		if (queue_bytes(&t.m.queue[i]) > largest)
+			largest = queue_bytes(&t.m.queue[i]);
+		rivals += size_class(&t.m.queue[i]) == size_class(q);
+	}
+	t.coverage[C_DROP_HELD] += q->state == HELD;
+	t.coverage[C_DROP_FORMER] += slot == FORMER;
+	if (!largest) {
+		/* nothing but single small packets: the oldest flow */
+		same(slot, t.m.ready.n ? t.m.ready.slot[0] :
+					 t.m.held.slot[0]);
+		t.coverage[q->state == READY ? C_DROP_SMALL_READY :
+					       C_DROP_SMALL_HELD]++;
+		return;
+	}
+	check(size_class(q),
+	      "drop of a single small packet, not of a flow of %u bytes",
+	      largest);
+	check(queue_bytes(q) > largest / 2,
+	      "drop from %u bytes in one flow, not from %u",
+	      queue_bytes(q), largest);
+	if (rivals <= REFRAMER_FAT_SEARCH)
+		same(queue_bytes(q), largest);
+	t.coverage[C_DROP_NOT_LARGEST] += queue_bytes(q) != largest;
+}
+
+/* ------------------------------------------------ engine equals model */
+
+static struct reframer_flow *flow_of(int slot)
+{
+	return &t.e->flows[slot];
+}
+
+static int slot_of(const struct reframer_flow *flow)
+{
+	return flow - t.e->flows;
+}
+
+static void check_flow(int slot)
+{
+	const struct reframer_flow *flow = flow_of(slot);
+	const struct queue *q = &t.m.queue[slot];
+	const struct sk_buff *skb = flow->head;
+	int i;
+
+	same_at(flow->qlen, q->n, slot);
+	same_at(flow->bytes, queue_bytes(q), slot);
+	same_at(t.e->sets[slot / REFRAMER_WAYS].ready >> slot % REFRAMER_WAYS & 1,
+		q->state == READY, slot);
+	same_at(flow->arrival, q->arrival, slot);
+	for (i = 0; i < q->n; i++, skb = skb->next)
+		check(skb == &q->entry[i].packet->skb,
+		      "wrong packet at position %d of slot %d", i, slot);
+	if (q->n)
+		check(!skb && flow->tail == &q->entry[q->n - 1].packet->skb,
+		      "wrong end of slot %d", slot);
+}
+
+static void check_list(const char *name, const struct list_head *list,
+		       const struct slots *want)
+{
+	const struct reframer_flow *flow;
+	int i = 0;
+
+	list_for_each_entry(flow, list, node) {
+		check(i < want->n && flow == flow_of(want->slot[i]),
+		      "slot %d at position %d of the %s list of %d",
+		      slot_of(flow), i, name, want->n);
+		i++;
+	}
+	check(i == want->n, "%d flows in the %s list, should be %d",
+	      i, name, want->n);
+}
+
+/* The flow that is being sent may be smaller than when it was listed. */
+static int listed_class(u32 slot)
+{
+	int class = size_class(&t.m.queue[slot]);
+	u8 listed = t.e->sets[slot / REFRAMER_WAYS].fat[slot % REFRAMER_WAYS];
+
+	return (int)slot == t.m.turn && listed > class ? listed : class;
+}
+
+static void check_size_lists(void)
+{
+	int want[REFRAMER_FAT_CLASSES] = {}, class, slot, n;
+	const struct reframer_flow *flow;
+	u64 map = 0;
+	u32 i;
+
+	for (i = 0; i <= t.e->conf.flows; i++)
+		want[listed_class(i)]++;
+	want[0] = 0;
+	for (class = 0; class < REFRAMER_FAT_CLASSES; class++) {
+		n = 0;
+		list_for_each_entry(flow, &t.e->fat[class], fat) {
+			slot = slot_of(flow);
+			same_at(listed_class(slot), class, slot);
+			check(n++ < want[class], "too many of class %d", class);
+		}
+		same_at(n, want[class], class);
+		if (n)
+			map |= 1ULL << class;
+	}
+	same(t.e->fat_map, map);
+}
+
+/* What is known of the flow of each way */
+static void check_sets(void)
+{
+	const struct reframer_set *set;
+	const struct queue *q;
+	u32 i, way;
+
+	for (i = 0; i < t.e->conf.flows; i++) {
+		set = &t.e->sets[i / REFRAMER_WAYS];
+		way = i % REFRAMER_WAYS;
+		q = &t.m.queue[i];
+		same_at(set->tag[way], q->owner, i);
+		same_at(set->active >> way & 1, q->n > 0, i);
+		same_at(set->shared >> way & 1, q->shared, i);
+		same_at(set->probing >> way & 1, q->history.probing, i);
+		same_at(set->again >> way & 1, q->history.again, i);
+		same_at(set->history[way].credit, q->history.credit, i);
+		same_at(set->history[way].backoff, q->history.backoff, i);
+		same_at(set->history[way].skip, q->history.skip, i);
+	}
+}
+
+static void check_stats(void)
+{
+	const struct reframer_stats *s = &t.e->stats, *w = &t.m.stats;
+	u64 sum = 0;
+	int i;
+
+	same(t.e->trust, t.m.trust);
+	same(s->packets_in, w->packets_in);
+	same(s->runs_in, w->runs_in);
+	same(s->packets_out, w->packets_out);
+	same(s->runs_out, w->runs_out);
+	same(s->bursts, w->bursts);
+	for (i = 0; i < REFRAMER_BURST_HIST_LEN; i++)
+		same_at(s->burst_hist[i], w->burst_hist[i], i);
+	for (i = 0; i < REFRAMER_REASONS; i++)
+		same_at(s->releases[i], w->releases[i], i);
+	same(s->holds_paid, w->holds_paid);
+	same(s->holds_vain, w->holds_vain);
+	same(s->hold_sum, w->hold_sum);
+	same(s->hold_max, w->hold_max);
+	for (i = 0; i < REFRAMER_HOLD_HIST_LEN; i++) {
+		same_at(s->hold_hist[i], w->hold_hist[i], i);
+		sum += s->hold_hist[i];
+	}
+	for (i = 0; i < REFRAMER_REASONS; i++)
+		sum -= s->releases[i];
+	check(!sum, "releases and hold histogram differ");
+	same(s->late_max, w->late_max);
+	same(s->collisions, w->collisions);
+	same(s->flows_held, t.m.held.n);
+	same(s->flows_ready, t.m.ready.n);
+	same(s->flows_peak, w->flows_peak);
+}
+
+/* What the engine reads */
+static u64 reframer_clock(void)
+{
+	t.clock_reads++;
+	return t.clock;
+}
+
+static void check_all(void)
+{
+	struct reframer_engine *e = t.e;
+	u32 i;
+
+	for (i = 0; i <= e->conf.flows; i++)
+		check_flow(i);
+	check(e->straight == (t.m.straight.packet ? &t.m.straight.packet->skb :
+						    NULL),
+	      "wrong straight packet");
+	same(e->now, t.m.told);
+	same(e->qlen, model_qlen());
+	same(e->memory, model_memory());
+	check_list("HELD", &e->held, &t.m.held);
+	check_list("READY", &e->ready, &t.m.ready);
+	for (i = 1; (int)i < t.m.held.n; i++)
+		check(t.m.queue[t.m.held.slot[i - 1]].arrival <=
+		      t.m.queue[t.m.held.slot[i]].arrival,
+		      "HELD flows not in the order of arrival");
+	check_size_lists();
+	check_sets();
+	check_stats();
+	check(e->turn == (t.m.turn == NONE ? NULL : flow_of(t.m.turn)),
+	      "wrong turn");
+	same(reframer_over_limit(e), model_over_limit());
+	same(reframer_over_memory(e), model_over_memory());
+	same(reframer_under_pressure(e), model_under_pressure());
+	same(reframer_waiting(e), model_waiting());
+	if (oldest_held())
+		same(reframer_deadline(e),
+		     oldest_held()->arrival + e->conf.delay);
+}
+
+/* ------------------------------------ the engine, used as by the qdisc */
+
+/* A packet has left the engine, sent or dropped. */
+static void leave(struct sk_buff *skb, const struct entry *want, bool sent)
+{
+	struct packet *packet = (struct packet *)skb;
+
+	check(packet == want->packet, "wrong packet");
+	check(!skb->next, "a packet still has a successor");
+	same(reframer_skb_cb(skb)->hash, want->hash);
+	t.hash_out[packet->hash]++;
+	if (sent) {
+		check(packet->number >= t.hash_next[packet->hash],
+		      "packet %llu of hash %08x out of order",
+		      packet->number, want->hash);
+		t.hash_next[packet->hash] = packet->number + 1;
+	}
+	free(packet);
+}
+
+static void arm(u64 expires)
+{
+	t.timer_queued = true;
+	t.timer_armed = true;
+	t.timer_at = expires;
+	t.timer_late = below(4) ? 0 : below(2 * (u64)t.e->conf.delay + 2);
+}
+
+static int evict(void)
+{
+	struct reframer_flow *victim;
+	struct sk_buff *skb;
+	struct entry want;
+	bool in_turn;
+	int slot;
+
+	skb = reframer_drop(t.e, &victim);
+	if (!skb) {
+		check(!model_qlen(), "nothing to drop");
+		return NONE;
+	}
+	if (!victim) {
+		same(model_qlen(), 1);
+		check(t.m.straight.packet, "no flow to drop from");
+		leave(skb, &t.m.straight, false);
+		t.m.straight.packet = NULL;
+		t.coverage[C_DROP_STRAIGHT]++;
+		t.dropped++;
+		return STRAIGHT;
+	}
+	slot = slot_of(victim);
+	model_check_victim(slot);
+	in_turn = slot == t.m.turn;
+	want = model_take(slot);
+	if (in_turn)
+		t.coverage[t.m.turn == NONE ? C_TURN_DROPPED :
+					      C_DROP_IN_TURN]++;
+	leave(skb, &want, false);
+	t.dropped++;
+	return slot;
+}
+
+static void overlimit(int slot)
+{
+	int packets = 0;
+
+	do {
+		t.coverage[model_over_limit() ? C_DROP_LIMIT :
+						C_DROP_MEMORY]++;
+		check(evict() != NONE, "over the limit with nothing");
+		packets++;
+		check_all();
+	} while (packets < DROP_BATCH && (reframer_over_limit(t.e) ||
+					  reframer_over_memory(t.e)));
+	t.coverage[C_DROP_BATCH] += packets == DROP_BATCH;
+	t.coverage[C_DROP_NEW_FLOW] += t.m.queue[slot].n == 0;
+}
+
+static void enqueue_urge(int hash, u32 len, u32 truesize,
+			 enum reframer_urge urge)
+{
+	struct packet *packet = calloc(1, sizeof(*packet));
+	struct entry entry = { packet, t.hash[hash], len, truesize };
+	u64 clock_reads = t.clock_reads;
+	bool needs_time, pressed;
+	int slot;
+
+	packet->skb.next = (void *)1;	/* as the core may leave it */
+	packet->skb.truesize = truesize;
+	packet->skb.cb.pkt_len = len;
+	packet->hash = hash;
+	packet->number = t.hash_in[hash]++;
+	t.packets++;
+
+	if (hash < HASHES)
+		slot = reframer_flow_find(t.e, t.hash[hash]);
+	else
+		slot = reframer_flow_at(t.e, hash - HASHES, t.hash[hash]);
+	model_place(slot, &entry);
+	needs_time = model_needs_time(&t.m.queue[slot], &entry, urge);
+	pressed = reframer_arrive(t.e, slot, &packet->skb, t.hash[hash], urge);
+	same(t.clock_reads - clock_reads, needs_time);
+	if (needs_time)
+		t.m.told = t.clock;
+	model_arrive(slot, &entry, urge);
+	same(pressed, model_under_pressure());
+	if (pressed)
+		model_press();
+	if (!below(8))
+		packet->skb.truesize += 1000;
+	check_all();
+
+	if (!pressed)
+		return;
+	if (reframer_over_limit(t.e) || reframer_over_memory(t.e))
+		overlimit(slot);
+}
+
+static void enqueue(int hash, u32 len, u32 truesize)
+{
+	enqueue_urge(hash, len, truesize, REFRAMER_NO_URGE);
+}
+
+static bool dequeue(void)
+{
+	struct reframer_engine *e = t.e;
+	struct sk_buff *skb;
+	struct entry want;
+	bool expire = false;
+
+	skb = reframer_pop_straight(e);
+	if (skb) {
+		check(t.m.straight.packet, "nothing goes straight");
+		want = model_pop();
+		leave(skb, &want, true);
+		check_all();
+		return true;
+	}
+	if (!e->turn) {
+		if (reframer_waiting(e) && !t.timer_queued) {
+			expire = t.timer_armed;
+			t.timer_armed = false;
+			if (expire)
+				reframer_expire(e, t.clock);
+			if (reframer_waiting(e))
+				arm(reframer_deadline(e));
+		}
+		reframer_release_due(e);
+	}
+	skb = reframer_pop(e);
+
+	if (t.m.turn == NONE) {
+		if (expire)
+			model_expire(t.clock);
+		t.coverage[C_TIMER_REARMED] += expire && model_waiting();
+		model_release_due();
+	}
+	check(!skb == !t.m.ready.n, "%s to send",
+	      skb ? "nothing" : "there is a packet");
+	if (skb) {
+		want = model_pop();
+		leave(skb, &want, true);
+	} else if (oldest_held()) {
+		/* it must come back in time */
+		check(t.timer_queued && t.timer_at <=
+		      oldest_held()->arrival + e->conf.delay,
+		      "no timer for the oldest flow");
+	}
+	check_all();
+	return skb;
+}
+
+static void run(void)
+{
+	int quota = QUOTA;
+
+	while (quota-- && dequeue())
+		;
+}
+
+/* The timer fires; after that nothing is held past its deadline. */
+static void drain(void)
+{
+	do {
+		t.timer_queued = false;
+		while (dequeue())
+			;
+	} while (t.timer_queued && t.timer_at <= t.clock);
+	check(!oldest_held() ||
+	      oldest_held()->arrival + t.e->conf.delay > t.clock,
+	      "a flow is held past its deadline");
+}
+
+static void clock_advance(u64 ns)
+{
+	t.clock += ns;
+	if (!t.timer_queued || t.clock < t.timer_at + t.timer_late)
+		return;
+	t.coverage[C_TIMER_LATE] += t.timer_at && t.clock > t.timer_at;
+	t.timer_queued = false;
+	run();
+}
+
+static void change(const struct reframer_config *conf)
+{
+	struct reframer_engine *e = t.e;
+	struct slots held;
+	int i;
+
+	if (conf->key != e->conf.key) {
+		reframer_rekey(e, t.clock);
+		model_rekey();
+		check_all();
+	}
+	e->conf = *conf;
+	reframer_configure(e);
+	while (reframer_over_limit(e) || reframer_over_memory(e)) {
+		check(evict() != NONE, "over the limit with nothing");
+		check_all();
+		t.coverage[C_DROP_CHANGE]++;
+	}
+	t.coverage[C_CHANGE_IN_TURN] += t.m.turn != NONE;
+	reframer_resettle(e, t.clock);
+	arm(0);
+
+	t.m.told = t.clock;
+	held = t.m.held;
+	for (i = 0; i < held.n; i++) {
+		if (model_full(&t.m.queue[held.slot[i]])) {
+			model_release(held.slot[i], REFRAMER_FULL);
+			t.coverage[C_CHANGE_FULL]++;
+		}
+	}
+	if (model_under_pressure()) {
+		t.coverage[C_CHANGE_PRESSURE] += t.m.held.n > 0;
+		model_press();
+	}
+	check_all();
+}
+
+static void reset(void)
+{
+	t.timer_queued = false;
+	t.timer_armed = false;
+	while (evict() != NONE)
+		t.coverage[C_DROP_RESET]++;
+	check_all();
+}
+
+static void create(const struct reframer_config *conf)
+{
+	struct reframer_engine *e = calloc(1, sizeof(*e));
+	size_t sets = reframer_sets(conf) * sizeof(*e->sets);
+	int i;
+
+	e->conf = *conf;
+	e->sets = aligned_alloc(64, sets);
+	memset(e->sets, 0, sets);
+	e->flows = calloc(reframer_slots(conf), sizeof(*e->flows));
+	reframer_engine_init(e);
+	t.e = e;
+	memset(&t.m, 0, sizeof(t.m));
+	t.m.turn = NONE;
+	for (i = 0; i < FLOWS_MAX; i++)
+		t.m.taken[i] = REFRAMER_WAYS - 1;
+	memset(t.hash_in, 0, sizeof(t.hash_in));
+	memset(t.hash_out, 0, sizeof(t.hash_out));
+	memset(t.hash_next, 0, sizeof(t.hash_next));
+	check_all();
+}
+
+/* What came has left. */
+static void destroy(void)
+{
+	int i;
+
+	reset();
+	for (i = 0; i < TAGS; i++)
+		same_at(t.hash_out[i], t.hash_in[i], i);
+	free(t.e->sets);
+	free(t.e->flows);
+	free(t.e);
+	t.e = NULL;
+}
+
+/*
+ * Hashes at random, in one @set, in one set and @way, and small numbers.  They
+ * are none of the tags of classes.  So many of them @merge into one.
+ */
+static void set_hashes(u32 set, u32 way, u32 merge)
+{
+	int i;
+
+	for (i = 0; i < HASHES; i++) {
+		t.hash[i] = random64();
+		if (i / 64 == 1)
+			t.hash[i] = (t.hash[i] & ~0xffU) | set;
+		else if (i / 64 == 2)
+			t.hash[i] = (t.hash[i] & 0xfff8ff00) | way << 16 | set;
+		else if (i / 64 == 3)
+			t.hash[i] = i % 64 ? (u32)i : NO_LOW_BITS;
+		t.hash[i] = t.hash[i - i % merge];
+	}
+	for (i = 0; i < FLOWS_MAX; i++)
+		t.hash[CLASS(i)] = i + 1;
+}
+
+#endif
