@@ -5,6 +5,7 @@
 #   make installcheck   say what tc and the kernel find there
 #   make uninstall      take them away again
 #   make unit           test the engine in user space
+#   make fuzz           look for inputs that break it, SECONDS=600 long
 #   make selftests      build the programs that the selftests need
 #   make traingen       build the traffic generator of the benchmarks, a module
 #   make clean
@@ -37,6 +38,9 @@ traingen:
 
 unit:
 	$(MAKE) -C selftests/unit run
+
+fuzz:
+	$(MAKE) -C selftests/unit fuzz
 
 install:
 	@test -n "$(TC_LIB_DIR)" || { echo "tc not found: install iproute2" \
@@ -72,4 +76,4 @@ clean:
 	$(MAKE) -C selftests clean
 	$(MAKE) -C selftests/unit clean
 
-.PHONY: all module plugin selftests traingen unit install installcheck uninstall clean
+.PHONY: all module plugin selftests traingen unit fuzz install installcheck uninstall clean

@@ -1093,11 +1093,6 @@ static void enqueue_urge(int hash, u32 len, u32 truesize,
 		overlimit(slot);
 }
 
-static void enqueue(int hash, u32 len, u32 truesize)
-{
-	enqueue_urge(hash, len, truesize, REFRAMER_NO_URGE);
-}
-
 static bool dequeue(void)
 {
 	struct reframer_engine *e = t.e;

@@ -220,6 +220,11 @@ static void directed(const struct reframer_config *conf, u32 step)
 	create(conf);
 }
 
+static void enqueue(int hash, u32 len, u32 truesize)
+{
+	enqueue_urge(hash, len, truesize, REFRAMER_NO_URGE);
+}
+
 static void arrive(int hash, int packets)
 {
 	while (packets--) {

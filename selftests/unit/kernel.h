@@ -15,6 +15,7 @@ typedef uint32_t u32;
 typedef unsigned long long u64;
 
 #define U8_MAX			UINT8_MAX
+#define U32_MAX			UINT32_MAX
 #define U64_MAX			(~0ULL)
 #define BIT(n)			(1UL << (n))
 #define ARRAY_SIZE(array)	(sizeof(array) / sizeof((array)[0]))

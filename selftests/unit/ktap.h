@@ -9,6 +9,7 @@
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -22,6 +23,10 @@ static void __attribute__((noreturn)) not_ok(void)
 {
 	if (ktap.context)
 		ktap.context();
+#ifdef LIBFUZZER		/* it keeps the input of who aborts */
+	fflush(stdout);
+	abort();
+#endif
 	printf("not ok %d %s\nBail out!\n", ktap.number, ktap.name);
 	fflush(stdout);
 	_exit(1);
@@ -58,13 +63,6 @@ fail(const char *file, int line, const char *format, ...)
 
 #define same(got, want)		same_at(got, want, 0)
 
-/* An assertion or a sanitizer, or the alarm */
-static void on_signal(int sig)
-{
-	printf("# %s\n", strsignal(sig));
-	not_ok();
-}
-
 const char *__asan_default_options(void);
 const char *__ubsan_default_options(void);
 
@@ -76,6 +74,15 @@ const char *__asan_default_options(void)
 const char *__ubsan_default_options(void)
 {
 	return "abort_on_error=1:print_stacktrace=1";
+}
+
+#ifndef LIBFUZZER
+
+/* An assertion or a sanitizer, or the alarm */
+static void on_signal(int sig)
+{
+	printf("# %s\n", strsignal(sig));
+	not_ok();
 }
 
 static void ktap_plan(int tests)
@@ -98,10 +105,12 @@ static void ktap_ok(void)
 	fflush(stdout);
 }
 
+#endif
+
 /* Random numbers, the same ones in every run with this seed */
 static u64 random_seed;
 
-static u64 random64(void)
+static inline u64 random64(void)
 {
 	u64 z = random_seed += 0x9e3779b97f4a7c15ULL;
 
@@ -111,7 +120,7 @@ static u64 random64(void)
 }
 
 /* 0 to n - 1 */
-static u64 below(u64 n)
+static inline u64 below(u64 n)
 {
 	return random64() % n;
 }
