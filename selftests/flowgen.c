@@ -126,7 +126,8 @@ static const char usage[] =
 "  -p PRIO     skb->priority: a number, or a class as in 1:2\n"
 "  -C CPU      run on this CPU, when nobody else wants to\n"
 "  -W MS       linger before the end\n"
-"Prints one JSON object: packets, runs, refused (by the qdisc), bytes, span_ns.\n";
+"Prints one JSON object: packets, runs, refused (or device down), bytes,\n"
+"span_ns.\n";
 
 static struct kind *kinds;
 static struct step *steps;
@@ -582,7 +583,7 @@ again:
 			load.sent_ns = now(CLOCK_REALTIME);
 			memcpy(frame + k->load, &load, sizeof(load));
 			if (send(fd, frame, len, 0) < 0) {
-				if (errno != ENOBUFS)
+				if (errno != ENOBUFS && errno != ENETDOWN)
 					die("send");
 				refused++;
 			} else if (loop >= 0) {

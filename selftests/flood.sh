@@ -1,0 +1,97 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# Flood: what becomes of four quiet flows, 40 packets each, 20 ms apart,
+# when somebody sends many times what the device takes.  The device takes 2 Mbit/s,
+# the four send a twelfth of that.
+
+# shellcheck source-path=SCRIPTDIR source=lib.sh
+. "$(dirname "$0")/lib.sh"
+
+# Two CPUs may overtake each other on the way to the receiver.
+CAPTURE_AT="$TX tx0"
+
+# flood ARGUMENTS...: of flowgen, for the sender that floods, whose flows are 1024 and
+# more; the quiet ones are 0 to 3.  QUIET of 160 packets, and LOUD per mille of the
+# other's, arrive.
+flood() {
+	local pid sent
+
+	capture -L "$TMP/list"
+	rm -f "$TMP/gen"
+	nsenter --net="/run/netns/$TX" "$FLOWGEN" -i tx0 -f 1024 -g 20000 \
+		-o random -l 1000 "$@" >"$TMP/gen" &
+	pid=$!
+	send -F 4 -n 40 -g 5000000
+	wait $pid
+	sent=$(jq .packets "$TMP/gen")
+	wait_drained
+	arrived
+	expect in_order all_accounted root_empty \
+		'.gen.refused == 0' 'drops > 500' \
+		".cap.packets + drops == 160 + $sent" \
+		".r.memory_bytes == 0"
+	read -r QUIET LOUD DELAY < <(awk -v sent="$sent" '
+		$1 >= 4 { loud++; next }
+		{ quiet++; delay = $4 - $3 > delay ? $4 - $3 : delay }
+		END { printf "%d %d %d\n", quiet, loud * 1000 / sent, delay / 1e6 }
+		' "$TMP/list")
+	diag "$*: $QUIET of 160 packets of the quiet flows arrive, $DELAY ms old at" \
+		"most, and $LOUD of 1000 of the others"
+}
+
+# narrow OPTIONS...: a reframer on a device that takes 2 Mbit/s
+narrow() {
+	tell "qdisc add dev tx0 root handle 1: tbf rate 2mbit burst 3000b limit 1mb
+		qdisc add dev tx0 parent 1:1 handle 10: reframer $*"
+}
+
+quiet_flows_lose_nothing() {
+	[ "$QUIET" = 160 ] || fail "$QUIET of 160 packets arrive"
+}
+
+# The loss is that of the fattest flow, and a turn ends with the burst.
+test_one_flow() {
+	narrow limit 200
+	flood -F 1 -n 10000
+	quiet_flows_lose_nothing
+}
+
+test_many_flows() {
+	narrow limit 400
+	flood -F 20 -n 500
+	quiet_flows_lose_nothing
+}
+
+# A quiet flow with one packet in the queue is like all the others, and does not
+# lose more than they.
+test_flows_of_one_packet() {
+	narrow limit 10 flows 65536
+	flood -F 2000 -n 1 -g 1000000
+	[ $((QUIET * 1000 / 160)) -gt $((LOUD / 2)) ] ||
+		fail "the quiet flows lose more than the others"
+}
+
+# All in the slots of one set: they only harm each other.
+test_flows_that_collide() {
+	local i filters=""
+
+	narrow limit 200
+	for i in 0 1 2 3 4 5 6 7; do
+		filters+="filter add dev tx0 parent 10: protocol ip u32 match u32 \
+$((0x0a800400 + i)) 0xfffffc07 at 12 classid 10:$((i + 1))"$'\n'
+	done
+	tell "$filters"
+	flood -F 1024 -n 10
+	expect '.r.flows.peak <= 12'
+	quiet_flows_lose_nothing
+}
+
+# And if there are no other slots, all share their fate, but not their order.
+test_one_set_for_all() {
+	narrow limit 200 flows 8
+	flood -F 1024 -n 2 -g 1000000
+	expect '.r.collisions > 1000'
+	[ "$QUIET" -gt 0 ] || fail "no packet of the quiet flows arrives"
+}
+
+run_tests "$@"
