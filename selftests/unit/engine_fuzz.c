@@ -4,6 +4,7 @@
  * compared with the model.
  */
 #define CORPUS		"engine"
+#define FUZZ_PREFIXES	false
 #include "fuzz.h"
 #include "engine_model.h"
 

@@ -3,7 +3,8 @@
  * A fuzzer's target, fuzz_one(), is compiled twice.  With clang's libFuzzer and
  * -DLIBFUZZER it is fed with inputs that reach what none before has reached
  * (`make fuzz`).  Without, it is a test, which feeds it with the inputs that
- * were found that way and kept: the files of the directory corpus/NAME.
+ * were found that way and kept: the files of the directory corpus/NAME; with
+ * FUZZ_PREFIXES, also with all that they begin with.
  *
  * What a run has reached beyond the branches of the code can be counted with
  * fuzz_saw().
@@ -124,7 +125,9 @@ static void fuzz_replay(const char *path)
 	len = fread(data, 1, sizeof(data), file);
 	check(!ferror(file) && feof(file), "cannot be read, or too long");
 	fclose(file);
-	fuzz_one(data, len);
+	do
+		fuzz_one(data, len);
+	while (FUZZ_PREFIXES && len--);
 }
 
 int main(int argc, char **argv)
