@@ -993,7 +993,7 @@ static void check_change(void)
 {
 	int flags = PICK(0, NLM_F_REPLACE, NLM_F_CREATE | NLM_F_REPLACE);
 	struct options before, after;
-	bool known;
+	bool known, sized;
 	size_t at;
 	int err, i;
 
@@ -1009,9 +1009,12 @@ static void check_change(void)
 	reframer_options(false);
 	for (i = below(4); i; i--)
 		spoil(at, at);
+	/* The core reads a size table after the options have been changed. */
+	at = NLMSG_HDRLEN + NLMSG_ALIGN(sizeof(struct tcmsg));
+	sized = find(m.data + at, m.len - at, TCA_STAB);
 	err = tell(NEWQDISC);
 	known &= get_options(&after);
-	if (!known || !err)
+	if (!known || !err || sized)
 		return;
 	for (i = 1; i <= TCA_REFRAMER_MAX; i++)
 		if (before.value[i] != after.value[i])
