@@ -40,7 +40,23 @@ installed() { find /lib/modules /usr/lib /usr/share -name '*reframer*'; }
 found_module() { [[ $(modinfo -n sch_reframer) == "/lib/modules/$(uname -r)/"* ]]; }
 nothing_left() { [ -z "$(installed)" ] && unknown; }
 
-echo "1..9"
+in_user_namespace() {
+	setpriv --reuid 65534 --regid 65534 --clear-groups unshare -Urn \
+		tc qdisc add dev lo root reframer && [ -d /sys/module/sch_reframer ]
+}
+
+# A namespace is dissolved some time after its last process.
+removed() {
+	local tries
+
+	for ((tries = 0; tries < 50; tries++)); do
+		! rmmod sch_reframer || return 0
+		sleep 0.2
+	done
+	return 1
+}
+
+echo "1..11"
 rmmod sch_reframer
 expect "nothing is there before" nothing_left
 expect "make install" make install
@@ -49,6 +65,9 @@ expect "tc loads plugin and module by itself" add
 expect "modprobe finds the installed module" found_module
 expect "the qdisc can be deleted" tc qdisc del dev lo root
 expect "the module can be removed" rmmod sch_reframer
+expect "root of a user namespace makes the kernel load it, as any qdisc" \
+	in_user_namespace
+expect "the module can be removed then" removed
 expect "make uninstall" make uninstall
 expect "nothing is left" nothing_left
 exit $bad

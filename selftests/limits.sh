@@ -88,4 +88,37 @@ test_limits_are_seldom_reached() {
 	expect complete 'drops == 0 and .r.releases.pressure == 0'
 }
 
+# used: memory of the kernel that cannot be reclaimed, to USED
+used() {
+	USED=$(awk '/^(SUnreclaim|VmallocUsed):/ { kb += $2 } END { print kb * 1024 }' \
+		/proc/meminfo)
+}
+
+# What a reframer takes for itself is 72 bytes for each flow and little else; the
+# allocator rounds that up to powers of two.
+test_the_table() {
+	local flows before i lines="qdisc add dev tx0 root handle 1: mq"
+
+	for flows in "8 704" "9 1280" "1024 73856" "65536 4718720"; do
+		reframer flows "${flows% *}"
+		show
+		expect ".r.table_bytes == ${flows#* }" '.r.memory_bytes == 0'
+		qdisc del dev tx0 root
+	done
+	unpair
+	QUEUES=16
+	pair
+	used
+	before=$USED
+	for i in 1 2 3 4 5 6 7 8 9 a b c d e f 10; do
+		lines+=$'\n'"qdisc replace dev tx0 parent 1:$i reframer flows 65536"
+	done
+	tell "$lines"
+	used
+	WHAT="16 tables take $((USED - before)) bytes"
+	unpair
+	[ $((USED - before)) -gt $((16 * 4700000)) ] || fail "too few"
+	[ $((USED - before)) -lt $((16 * 5500000)) ] || fail "too many"
+}
+
 run_tests "$@"
