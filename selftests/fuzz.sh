@@ -3,7 +3,8 @@
 # Fuzzers of netlink and of packets, for as long as a test may take, always with
 # the same seed.
 #
-# FUZZ_SEED, FUZZ_MESSAGES: another seed (1), more messages (12000)
+# FUZZ_SEED, FUZZ_MESSAGES, FUZZ_PACKETS: another seed (1), more messages (12000),
+# more packets per configuration (2000)
 
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$0")/lib.sh"
@@ -37,6 +38,67 @@ test_netlink() {
 		'.list.packets > .list.messages / 10'
 	[ -z "$MODULE" ] ||
 		expect '.list.removals > 0 and .list.removals_refused > 0'
+}
+
+# fuzz_packets COMMANDS: of tc, below 1:, after the device was set up
+#
+#                          tap0 -- redirect --+
+#     packet sockets -- tx0.5 (VLAN) -----+   |
+#     packet sockets ---------------------+---+-- tx0: reframer 1: --- rx0
+fuzz_packets() {
+	helper fuzz-packet
+	tell "$1"
+	GEN=$(in_tx "$HELPER" --seed "$SEED" --packets "${FUZZ_PACKETS:-2000}" \
+		--device tx0 --device tx0.5 --tap tap0) || fail "$GEN"
+	wait_drained
+	diag "$GEN"
+	# All that the kernel took came to the qdisc, and what came has left.
+	expect '.gen.socket > 500' '.gen.tap > 300' \
+		'.gen.gso > 50' '.gen.split > 300' \
+		'.r.packets_in + .r.drops.filter == .gen.packets' \
+		accounted empty_now
+}
+
+# A VLAN device above tx0, a tap whose packets are sent from tx0
+fuzz_devices() {
+	[ -c /dev/net/tun ] || modprobe -q tun || skip "no /dev/net/tun"
+	in_tx ip -batch - <<-END
+		link add link tx0 name tx0.5 type vlan id 5
+		link set tx0.5 up
+		tuntap add dev tap0 mode tap vnet_hdr
+		link set tap0 up
+	END
+	# nobody answers
+	"$TC" -n "$RX" -batch - <<-END
+		qdisc add dev rx0 clsact
+		filter add dev rx0 ingress matchall action drop
+	END
+	tell "qdisc add dev tap0 clsact
+		filter add dev tap0 ingress matchall action mirred egress redirect dev tx0"
+}
+
+test_packets() {
+	local key
+
+	fuzz_devices
+	for key in flow src dst hosts proto-dst mark; do
+		WHAT="key $key"
+		fuzz_packets "qdisc add dev tx0 root handle 1: reframer delay 1ms key $key"
+		qdisc del dev tx0 root
+	done
+	WHAT="always held, filters"
+	fuzz_packets "qdisc add dev tx0 root handle 1: reframer delay 1ms $ALWAYS
+		filter add dev tx0 parent 1: prio 1 protocol ip flower ip_proto tcp dst_port 80 classid 1:5
+		filter add dev tx0 parent 1: prio 2 protocol ipv6 flower ip_proto icmpv6 classid 1:400
+		filter add dev tx0 parent 1: prio 3 protocol 802.1Q flower vlan_ethtype ipv4 action drop
+		filter add dev tx0 parent 1: prio 4 protocol all u32 match u8 0x40 0xf0 at 0 classid 1:7"
+	expect '.r.drops.filter > 0'
+	qdisc del dev tx0 root
+	"$TC" -n "$RX" qdisc del dev rx0 clsact
+	in_tx ip -batch - <<-END
+		link del tx0.5
+		link del tap0
+	END
 }
 
 run_tests "$@"
