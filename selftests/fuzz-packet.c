@@ -316,8 +316,12 @@ int main(int argc, char **argv)
 	while ((c = getopt_long(argc, argv, "", longs, NULL)) != -1) {
 		switch (c) {
 		case 'd':
-			if (devices == DEVICES_MAX ||
-			    !(device[devices++] = if_nametoindex(optarg))) {
+			if (devices == DEVICES_MAX) {
+				usage(stderr);
+				return 2;
+			}
+			device[devices] = if_nametoindex(optarg);
+			if (!device[devices++]) {
 				fprintf(stderr, "fuzz-packet: no device %s\n",
 					optarg);
 				return 2;
