@@ -40,7 +40,7 @@ attach() {
 		done ;;
 	stuck)
 		tc qdisc add dev "$dev" "${parent[@]}" handle "$handle" \
-			tbf rate 8bit burst 1600b limit 1gb
+			tbf rate 100bit burst 1600b limit 1gb
 		tc qdisc add dev "$dev" parent "${handle}1" "${@:2}" ;;
 	netem)
 		tc qdisc add dev "$dev" "${parent[@]}" handle "$handle" \

@@ -51,7 +51,7 @@ fell() {
 # stuck OPTIONS...: a reframer 10: below a tbf that never has tokens again; two
 # packets were sent before, of which the parent has one aside
 stuck() {
-	tell "qdisc add dev tx0 root handle 1: tbf rate 8bit burst 1600b limit 100mb
+	tell "qdisc add dev tx0 root handle 1: tbf rate 100bit burst 1600b limit 100mb
 		qdisc add dev tx0 parent 1:1 handle 10: reframer delay 1ms $ALWAYS $*"
 	send -n 2 -l 1500 -f 99999
 	wait_for "the parent is stuck" has_peeked
@@ -645,7 +645,7 @@ test_row_23() {
 	stuck limit 100000 flows 65536 memory_limit 2gb
 	send -F 20000 -n 1 -o random
 	pause 0.01
-	qdisc change dev tx0 root tbf rate 8bit burst 3000b limit 100mb
+	qdisc change dev tx0 root tbf rate 100bit burst 3000b limit 100mb
 	send -f 70000
 	show
 	expect '.q.qlen > 19000 and .r.packets_out > 3' \
