@@ -1059,7 +1059,7 @@ static void __attribute__((noreturn)) module_loop(void)
 		err = err ? 0 : load_module();
 		if (err)
 			die("the module cannot be loaded: %s", strerror(err));
-		pause_ms(2);
+		pause_ms(5);
 	}
 }
 
