@@ -48,20 +48,6 @@ fell() {
 	qdisc del dev tx0 root
 }
 
-# stuck OPTIONS...: a reframer 10: below a tbf that never has tokens again; two
-# packets were sent before, of which the parent has one aside
-stuck() {
-	tell "qdisc add dev tx0 root handle 1: tbf rate 100bit burst 1600b limit 100mb
-		qdisc add dev tx0 parent 1:1 handle 10: reframer delay 1ms $ALWAYS $*"
-	send -n 2 -l 1500 -f 99999
-	wait_for "the parent is stuck" has_peeked
-}
-
-has_peeked() {
-	show
-	[[ $QS == *'"packets_out":2,'* ]]
-}
-
 # What 1:1 holds is lost; a slow machine may be too late to find it.
 lost_by_change() {
 	local tries

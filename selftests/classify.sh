@@ -11,20 +11,6 @@ MATCHALL="protocol ip matchall"
 ODD_PACKETS="match u32 1 1 at 36"
 ODD_FLOWS="match u32 1 1 at 12"
 
-# stuck OPTIONS...: a reframer 10: whose parent has used up its tokens.  What is sent
-# stays there to be looked at, but for one packet, which the parent has peeked.
-stuck() {
-	tell "qdisc add dev tx0 root handle 1: tbf rate 100bit burst 1600b limit 1mb
-		qdisc add dev tx0 parent 1:1 handle 10: reframer $ALWAYS $*"
-	send -n 2 -l 1500 -f 999
-	wait_for "the parent is stuck" peeked
-}
-
-peeked() {
-	show
-	[[ $QS == *'"packets_in":2,"packets_out":2,'* ]]
-}
-
 # Delete what was stuck.
 free() { qdisc del dev tx0 root; }
 
