@@ -356,6 +356,9 @@ static void reframer_reset(struct Qdisc *sch)
 	struct sk_buff *skb;
 
 	qdisc_watchdog_cancel(&q->watchdog);
+	/* The core resets a default qdisc even if init() has failed. */
+	if (!q->engine.former)
+		return;
 	q->armed = false;
 	while ((skb = reframer_evict(sch, &victim))) {
 		q->engine.stats.lost[REFRAMER_LOST_RESET]++;

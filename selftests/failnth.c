@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * failnth: one allocation of the kernel fails, within one request
+ *
+ * To be loaded into tc or ip (LD_PRELOAD), whose sendmsg() it takes the place of.
+ * A program that is started makes the kernel allocate a lot besides; here it is
+ * only the first request by netlink that changes something.
+ *
+ * FAIL_NTH    which allocation fails, from 1
+ *
+ * Prints "failed" on standard output if there were as many allocations.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/netlink.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+static int open_proc(const char *name)
+{
+	int fd = open(name, O_RDWR);
+
+	if (fd < 0) {
+		perror(name);
+		exit(3);
+	}
+	return fd;
+}
+
+static void set(int fd, const char *value)
+{
+	if (pwrite(fd, value, strlen(value), 0) < 0) {
+		perror("failnth");
+		exit(3);
+	}
+}
+
+/* Of four types in a row, the third one is to get something. */
+static bool is_change(const struct msghdr *msg)
+{
+	const struct nlmsghdr *nlh = msg->msg_iov[0].iov_base;
+
+	return nlh->nlmsg_type >= NLMSG_MIN_TYPE && (nlh->nlmsg_type & 3) != 2;
+}
+
+ssize_t sendmsg(int fd, const struct msghdr *msg, int flags)
+{
+	const char *nth = getenv("FAIL_NTH");
+	int nth_fd, err;
+	char left[16] = "";
+	ssize_t ret;
+
+	if (!nth || !is_change(msg))
+		return syscall(SYS_sendmsg, fd, msg, flags);
+
+	nth_fd = open_proc("/proc/thread-self/fail-nth");
+	set(nth_fd, nth);
+	ret = syscall(SYS_sendmsg, fd, msg, flags);
+	err = errno;
+	if (pread(nth_fd, left, sizeof(left) - 1, 0) > 0 && !atoi(left))
+		puts("failed");
+	set(nth_fd, "0");
+	close(nth_fd);
+	unsetenv("FAIL_NTH");
+	errno = err;
+	return ret;
+}

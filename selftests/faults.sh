@@ -1,0 +1,204 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# Faults: when the kernel has no memory, one allocation after the other, a request
+# fails as a whole, and nothing is lost.  Needs a kernel with FAULT_INJECTION.
+
+# shellcheck source-path=SCRIPTDIR source=lib.sh
+. "$(dirname "$0")/lib.sh"
+
+FAULTS=/sys/kernel/debug
+
+need_faults() {
+	if [ ! -e /proc/self/fail-nth ] || [ ! -d $FAULTS/failslab ] ||
+		[ ! -d $FAULTS/fail_page_alloc ]; then
+		echo "TAP version 13"
+		skip_all "the kernel has no fault injection: scripts/vm --kernel kasan"
+	fi
+	helper failnth
+	FAILNTH=$HELPER
+}
+
+# any_can_fail: any allocation, and in silence
+any_can_fail() {
+	local kind
+
+	for kind in failslab fail_page_alloc; do
+		echo N >$FAULTS/$kind/ignore-gfp-wait
+		echo 0 >$FAULTS/$kind/verbose
+	done
+	echo N >$FAULTS/fail_page_alloc/ignore-gfp-highmem
+	echo 0 >$FAULTS/fail_page_alloc/min-order
+}
+
+# nth N TC_ARGUMENTS...: true if there are as many allocations.  STATUS is that of tc,
+# ERROR its message.
+nth() {
+	local n=$1 out
+
+	shift
+	STATUS=0
+	out=$(LD_PRELOAD=$FAILNTH FAIL_NTH=$n \
+		"$TC" -n "$TX" "$@" 2>"$TMP/err") || STATUS=$?
+	ERROR=$(<"$TMP/err")
+	[ "$out" = failed ]
+}
+
+# refused: by the kernel, with a message
+refused() {
+	[ "$STATUS" != 0 ] || return
+	[[ $STATUS == 2 && -n $ERROR ]] || fail "status $STATUS, $ERROR"
+}
+
+# used TIMES: by qdiscs, as the module counts; they are not destroyed at once
+used() {
+	local users
+
+	read -r users </sys/module/sch_reframer/refcnt
+	[ "$users" = "$1" ]
+}
+
+# creating TC_ARGUMENTS...: with each allocation failing.  REFUSED counts.
+creating() {
+	local n before
+
+	read -r before </sys/module/sch_reframer/refcnt
+	REFUSED=0
+	for ((n = 1; n < 1000; n++)); do
+		WHAT="$*, allocation $n"
+		nth $n qdisc "$@" || break
+		show
+		if refused; then
+			REFUSED=$((REFUSED + 1))
+			# or there was no memory to answer
+			[[ $ERROR == *"No buffer space"* || $QS != *'"reframer"'* ]] ||
+				fail "refused, and there: $QS"
+		fi
+		[[ $QS != *'"reframer"'* ]] || qdisc del dev tx0 root
+		wait_for "no qdisc is left" used "$before"
+	done
+	[ "$STATUS" = 0 ] || fail "status $STATUS, $ERROR"
+	[ $n -gt 5 ] || fail "only $n allocations"
+	qdisc del dev tx0 root
+	WHAT=$*
+}
+
+works() {
+	reframer delay 1ms "$ALWAYS"
+	capture
+	send -F 8 -n 8 -o random
+	wait_drained
+	arrived
+	expect complete accounted empty_now
+	qdisc del dev tx0 root
+}
+
+test_creation() {
+	local options
+
+	for options in "" "flows 8" "flows 4096 key src"; do
+		# shellcheck disable=SC2086 # words
+		creating add dev tx0 root handle 1: reframer $options
+		[ $REFUSED -gt 5 ] || fail "refused only $REFUSED times"
+	done
+	works
+}
+
+# Where the kernel makes a reframer without being asked, it is reset before it is
+# destroyed, as far as it got.
+test_default_qdisc() {
+	local file=/proc/sys/net/core/default_qdisc old
+
+	old=$(<$file)
+	# shellcheck disable=SC2064 # now
+	trap "echo $old >$file; cleanup" EXIT
+	unpair
+	QUEUES=2
+	pair
+	echo reframer >$file
+	creating add dev tx0 root handle 1: mq
+	echo "$old" >$file
+	unpair
+}
+
+# what is there as it was, with the 8 packets that it holds
+as_it_was() {
+	expect '.q.handle == "10:" and .q.options.delay == 1000000' \
+		'.q.options.limit == 1000 and .q.options.key == "flow"' \
+		'.r.packets_in == 10 and .r.packets_out == 2' 'drops == 0'
+}
+
+test_change() {
+	local n refusals=0
+
+	for ((n = 1; n < 1000; n++)); do
+		WHAT="allocation $n"
+		stuck limit 1000
+		send -F 8 -n 1
+		nth $n qdisc change dev tx0 parent 1:1 reframer delay 2ms limit 5 \
+			key src || break
+		show
+		if refused && [[ $QS == *'"limit":1000,'* ]]; then
+			as_it_was
+			refusals=$((refusals + 1))
+		else
+			changed
+		fi
+		qdisc del dev tx0 root
+	done
+	show
+	changed
+	qdisc del dev tx0 root
+	[ $refusals -gt 0 ] || fail "none of $n allocations matters"
+}
+
+changed() {
+	expect '.q.options.delay == 2000000' \
+		'.q.options.limit == 5 and .q.options.key == "src"' \
+		'.r.drops.change == 3'
+}
+
+test_replace() {
+	local n refusals=0
+
+	for ((n = 1; n < 1000; n++)); do
+		WHAT="allocation $n"
+		stuck limit 1000
+		send -F 8 -n 1
+		nth $n qdisc replace dev tx0 parent 1:1 handle 11: reframer || break
+		show
+		if refused && [[ $QS == *'"handle":"10:"'* ]]; then
+			as_it_was
+			refusals=$((refusals + 1))
+		else
+			expect '.q.handle == "11:" and .r.packets_in == 0'
+		fi
+		qdisc del dev tx0 root
+	done
+	[ $refusals -gt 5 ] || fail "only $refusals of $n allocations matter"
+	qdisc del dev tx0 root
+	wait_for "no qdisc is left" used 0
+}
+
+test_filter() {
+	local n
+
+	for ((n = 1; n < 1000; n++)); do
+		WHAT="allocation $n"
+		reframer delay 100ms "$ALWAYS"
+		nth $n filter add dev tx0 parent 1: protocol ip prio 1 \
+			matchall classid 1:3 || break
+		refused || true
+		send -F 8 -n 1
+		wait_drained
+		show
+		expect accounted empty_now
+		qdisc del dev tx0 root
+	done
+	[ $n -gt 5 ] || fail "only $n allocations"
+	qdisc del dev tx0 root
+	wait_for "no qdisc is left" used 0
+}
+
+need_faults
+any_can_fail
+run_tests "$@"
