@@ -147,37 +147,43 @@ static noinline int reframer_overlimit(struct Qdisc *sch,
 
 /*
  * The hash of what `key` says is one flow, if that is not what skb_get_hash()
- * takes for one.  It looks past an IPv6 flow label.
+ * takes for one.  It looks past an IPv6 flow label.  Addresses count as a whole:
+ * who knows how they are folded could choose one that is taken for another's.
  */
 static noinline u32 reframer_key_hash(const struct reframer_sched_data *q,
 				      struct sk_buff *skb)
 {
 	struct flow_keys keys;
-	u32 a, b;
+	struct {
+		struct in6_addr src;
+		struct in6_addr dst;
+	} host = {};
+	const u32 *src = (const u32 *)&host.src, *dst = (const u32 *)&host.dst;
 
 	if (q->engine.conf.key == REFRAMER_KEY_MARK)
 		return jhash_1word(skb->mark, q->perturbation);
 
 	skb_flow_dissect_flow_keys(skb, &keys, 0);
+	if (q->engine.conf.key == REFRAMER_KEY_PROTO_DST)
+		return jhash_2words(keys.basic.ip_proto,
+				    (__force u16)keys.ports.dst,
+				    q->perturbation);
+
+	if (keys.control.addr_type == FLOW_DISSECTOR_KEY_IPV6_ADDRS) {
+		host.src = keys.addrs.v6addrs.src;
+		host.dst = keys.addrs.v6addrs.dst;
+	} else {
+		host.src.s6_addr32[0] = flow_get_u32_src(&keys);
+		host.dst.s6_addr32[0] = flow_get_u32_dst(&keys);
+	}
 	switch (q->engine.conf.key) {
 	case REFRAMER_KEY_SRC:
-		a = (__force u32)flow_get_u32_src(&keys);
-		b = 0;
-		break;
+		return jhash2(src, 4, q->perturbation);
 	case REFRAMER_KEY_DST:
-		a = (__force u32)flow_get_u32_dst(&keys);
-		b = 0;
-		break;
-	case REFRAMER_KEY_HOSTS:
-		a = (__force u32)flow_get_u32_src(&keys);
-		b = (__force u32)flow_get_u32_dst(&keys);
-		break;
-	default: /* REFRAMER_KEY_PROTO_DST */
-		a = keys.basic.ip_proto;
-		b = (__force u16)keys.ports.dst;
-		break;
+		return jhash2(dst, 4, q->perturbation);
+	default: /* REFRAMER_KEY_HOSTS */
+		return jhash2(src, 8, q->perturbation);
 	}
-	return jhash_2words(a, b, q->perturbation);
 }
 
 /* The class of @classid, 0 if none of ours: 1 to the number of slots */
@@ -556,9 +562,10 @@ static int reframer_init(struct Qdisc *sch, struct nlattr *opt,
 	if (err)
 		return err;
 
-	e->sets = kvcalloc(reframer_sets(&e->conf), sizeof(*e->sets), GFP_KERNEL);
+	e->sets = kvcalloc(reframer_sets(&e->conf), sizeof(*e->sets),
+			   GFP_KERNEL_ACCOUNT);
 	e->flows = kvcalloc(reframer_slots(&e->conf), sizeof(*e->flows),
-			    GFP_KERNEL);
+			    GFP_KERNEL_ACCOUNT);
 	if (!e->sets || !e->flows)
 		return -ENOMEM;
 

@@ -97,6 +97,16 @@ test_keys() {
 	done
 }
 
+# Neither may one IPv6 address be taken for another by how its words add up.
+test_key_whole_addresses() {
+	for WHAT in src hosts; do
+		stuck key $WHAT
+		eight_flows -k ip6twin.udp
+		expect "$BY_KEY"
+		free
+	done
+}
+
 test_key_mark() {
 	stuck key mark
 	filters 10: "protocol ip u32 $ODD_FLOWS action skbedit mark 7" \

@@ -44,21 +44,25 @@ static const struct layer {
 	uint8_t port;		/* of the port, plus 1, or 0 */
 	uint8_t load;		/* of options with room for the payload, or 0 */
 	uint8_t bytes[48];
+	uint8_t twin;		/* as addr, once more */
 } layers[] = {
 	{ "vlan", 0x8100, 4, 2, .bytes = { 0, 5 } },
 	{ "qinq", 0x88a8, 4, 2, .bytes = { 0, 6 } },
 	{ "arp", 0x0806, 28, 0, 14, .bytes = { 0, 1, 8, 0, 6, 4, 0, 1 } },
 	{ "ip4", 0x0800, 20, 9, 12, .bytes = { 0x45, [6] = 0x40, 0, 64 } },
 	{ "ip4opt", 0x0800, 44, 9, 12, 0, 22,
-	  { 0x4b, [6] = 0x40, 0, 64, [20] = 30, 22, [42] = 1, 1 } },
+	  .bytes = { 0x4b, [6] = 0x40, 0, 64, [20] = 30, 22, [42] = 1, 1 } },
 	/* fragments whose offset is 0, 185 and 256 times 8 bytes */
 	{ "ip4first", 0x0800, 20, 9, 12, .bytes = { 0x45, [6] = 0x20, 0, 64 } },
 	{ "ip4later", 0x0800, 20, 9, 12, .bytes = { 0x45, [6] = 0, 185, 64 } },
 	{ "ip4far", 0x0800, 20, 9, 12, .bytes = { 0x45, [6] = 1, 0, 64 } },
 	{ "ip6", 0x86dd, 40, 6, 20,
 	  .bytes = { 0x60, [7] = 64, 0xfd, [24] = 0xfd, [39] = 2 } },
-	{ "hop", 0, 32, 0, 0, 0, 4, { 0, 3, 1, 28 } },
-	{ "dst", 60, 32, 0, 0, 0, 4, { 0, 3, 1, 28 } },
+	/* the words of its source make 0 together, whatever the flow */
+	{ "ip6twin", 0x86dd, 40, 6, 20, .twin = 16,
+	  .bytes = { 0x60, [7] = 64, [24] = 0xfd, [39] = 2 } },
+	{ "hop", 0, 32, 0, 0, 0, 4, .bytes = { 0, 3, 1, 28 } },
+	{ "dst", 60, 32, 0, 0, 0, 4, .bytes = { 0, 3, 1, 28 } },
 	{ "route", 43, 8, .bytes = { 0 } },
 	{ "ah", 51, 24, .bytes = { 0, 4 } },
 	/* all of a datagram, and fragments at 0, 185 and 1 times 8 bytes */
@@ -85,7 +89,7 @@ struct kind {
 	struct kind *next;
 	uint8_t bytes[ROOM];
 	size_t len;
-	size_t ip4, addr, port, flags, load;
+	size_t ip4, addr, twin, port, flags, load;
 };
 
 struct step {
@@ -111,7 +115,7 @@ static const char usage[] =
 "              of FSRPAUEC (A), and skb->priority, one digit\n"
 "  -k KIND     kind of the packets (ip4.udp): headers, joined by dots, of\n"
 "                vlan qinq arp ip4 ip4opt ip4first ip4later ip4far\n"
-"                ip6 hop dst route ah atomic first later near\n"
+"                ip6 ip6twin hop dst route ah atomic first later near\n"
 "                tcp udp udpff echo6 mld rs ns redirect renumber\n"
 "              ip4opt, hop and dst have room for the payload in their options,\n"
 "              so that what follows may be cut off by -l\n"
@@ -307,6 +311,8 @@ static void add_layer(struct kind *k, const struct layer *l, uint8_t **next,
 	*next = at + l->next;
 	if (l->addr)
 		k->addr = k->len + l->addr;
+	if (l->twin)
+		k->twin = k->len + l->twin;
 	if (l->port)
 		k->port = k->len + l->port - 1;
 	if (l->load && !k->load)
@@ -565,6 +571,9 @@ again:
 			if (k->addr) {
 				put16(frame + k->addr, 0x0a80 + (id >> 16));
 				put16(frame + k->addr + 2, id);
+				if (k->twin)
+					memcpy(frame + k->twin,
+					       frame + k->addr, 4);
 			}
 			if (k->port)
 				put16(frame + k->port, 1024 + id % 60000);
