@@ -121,7 +121,7 @@ struct reframer_set {
 	u8 again;		/* mask of ways whose probe before failed */
 	u8 hand;		/* the way after the one that was taken last */
 	u8 fat[REFRAMER_WAYS];	/* class by size, see reframer_fat_class() */
-} __aligned(64);
+};
 
 /* One cache line. */
 struct reframer_flow {
@@ -175,12 +175,6 @@ struct reframer_engine {
 	u32 hold_bytes;		/* a packet of so many is never held */
 	u32 press_qlen;		/* with so many, holding would only cause drops */
 	u32 press_memory;
-	/*
-	 * The slot after those of the hashes: packets queued by another key.
-	 * No other packet may overtake them.
-	 */
-	struct reframer_flow *former;
-
 	/* read and written with every packet */
 	u32 qlen;
 	u32 memory;
@@ -198,20 +192,22 @@ struct reframer_engine {
 	u32 last_out;
 	struct reframer_stats stats;
 
+	/*
+	 * Packets queued by another key, which no other packet may overtake.  Outside
+	 * of the tables, so that their sizes are powers of two.
+	 */
+	struct reframer_flow former;
+	struct reframer_set former_set;	/* its way is 0 */
+
 	/* flows by size: class n holds those of 2^(n-1) to 2^n - 1 bytes */
 	u64 fat_map;		/* mask of classes that are not empty */
 	struct list_head fat[REFRAMER_FAT_CLASSES];
 };
 
-/* The sizes of both tables: with a set and a slot for `former` */
+/* The size of the table of sets; that of the slots is conf.flows. */
 static inline u32 reframer_sets(const struct reframer_config *conf)
 {
-	return conf->flows / REFRAMER_WAYS + 1;
-}
-
-static inline u32 reframer_slots(const struct reframer_config *conf)
-{
-	return conf->flows + 1;
+	return conf->flows / REFRAMER_WAYS;
 }
 
 static inline struct reframer_flow *reframer_first(const struct list_head *list)
@@ -244,8 +240,7 @@ static inline void reframer_engine_init(struct reframer_engine *e)
 	int i;
 
 	reframer_configure(e);
-	e->set_mask = e->conf.flows / REFRAMER_WAYS - 1;
-	e->former = &e->flows[e->conf.flows];
+	e->set_mask = reframer_sets(&e->conf) - 1;
 	INIT_LIST_HEAD(&e->held);
 	INIT_LIST_HEAD(&e->ready);
 	for (i = 0; i < REFRAMER_FAT_CLASSES; i++)
@@ -280,10 +275,20 @@ static inline struct reframer_set *reframer_set_of(struct reframer_engine *e,
 	return &e->sets[slot / REFRAMER_WAYS];
 }
 
-static inline u32 reframer_slot_of(const struct reframer_engine *e,
-				   const struct reframer_flow *flow)
+/* The set and the way of a flow */
+static inline struct reframer_set *reframer_way_of(struct reframer_engine *e,
+						   const struct reframer_flow *flow,
+						   u32 *way)
 {
-	return flow - e->flows;
+	u32 slot;
+
+	if (unlikely(flow == &e->former)) {
+		*way = 0;
+		return &e->former_set;
+	}
+	slot = flow - e->flows;
+	*way = slot % REFRAMER_WAYS;
+	return reframer_set_of(e, slot);
 }
 
 /* Of two packets or one large one; 0: not listed by size */
@@ -302,10 +307,10 @@ static inline u8 reframer_fat_class(const struct reframer_flow *flow)
 static noinline void reframer_relist(struct reframer_engine *e,
 				     struct reframer_flow *flow)
 {
-	u32 slot = reframer_slot_of(e, flow);
-	u8 *fat = &reframer_set_of(e, slot)->fat[slot % REFRAMER_WAYS];
-	u8 class = reframer_fat_class(flow);
+	u8 class = reframer_fat_class(flow), *fat;
+	u32 way;
 
+	fat = &reframer_way_of(e, flow, &way)->fat[way];
 	if (class == *fat)
 		return;
 	if (*fat) {
@@ -454,8 +459,8 @@ static noinline void reframer_release(struct reframer_engine *e,
 				      struct reframer_flow *flow,
 				      enum reframer_reason reason)
 {
-	u32 slot = reframer_slot_of(e, flow), way = slot % REFRAMER_WAYS;
-	struct reframer_set *set = reframer_set_of(e, slot);
+	u32 way;
+	struct reframer_set *set = reframer_way_of(e, flow, &way);
 	u64 hold = e->now - flow->arrival;
 	u32 class = min_t(u32, fls64(hold), REFRAMER_HOLD_HIST_LEN - 1);
 
@@ -657,8 +662,8 @@ static inline void reframer_release_due(struct reframer_engine *e)
 static noinline void reframer_empty(struct reframer_engine *e,
 				    struct reframer_flow *flow)
 {
-	u32 slot = reframer_slot_of(e, flow), way = slot % REFRAMER_WAYS;
-	struct reframer_set *set = reframer_set_of(e, slot);
+	u32 way;
+	struct reframer_set *set = reframer_way_of(e, flow, &way);
 
 	if (set->ready & BIT(way))
 		e->stats.flows_ready--;
@@ -733,7 +738,7 @@ static noinline void reframer_rotate(struct reframer_engine *e,
 {
 	reframer_end_turn(e);
 	reframer_relist(e, flow);
-	if (flow != e->former)
+	if (flow != &e->former)
 		list_move_tail(&flow->node, &e->ready);
 }
 
@@ -820,16 +825,14 @@ static inline void reframer_resettle(struct reframer_engine *e, u64 now)
 static inline void reframer_retire(struct reframer_engine *e,
 				   struct reframer_flow *flow)
 {
-	u32 slot = reframer_slot_of(e, e->former);
-	struct reframer_set *set = reframer_set_of(e, slot);
-	struct reframer_flow *former = e->former;
+	struct reframer_flow *former = &e->former;
 
 	if (former->qlen) {
 		former->tail->next = flow->head;
 	} else {
 		former->head = flow->head;
-		set->active |= BIT(slot % REFRAMER_WAYS);
-		set->ready |= BIT(slot % REFRAMER_WAYS);
+		e->former_set.active = BIT(0);
+		e->former_set.ready = BIT(0);
 		list_add(&former->node, &e->ready);
 		e->stats.flows_ready++;
 	}
@@ -855,7 +858,7 @@ static inline void reframer_rekey(struct reframer_engine *e, u64 now)
 	list_for_each_entry_safe(flow, next, &e->held, node)
 		reframer_release(e, flow, REFRAMER_PRESSURE);
 	list_for_each_entry_safe(flow, next, &e->ready, node)
-		if (flow != e->former)
+		if (flow != &e->former)
 			reframer_retire(e, flow);
 }
 

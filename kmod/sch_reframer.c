@@ -363,7 +363,7 @@ static void reframer_reset(struct Qdisc *sch)
 
 	qdisc_watchdog_cancel(&q->watchdog);
 	/* The core resets a default qdisc even if init() has failed. */
-	if (!q->engine.former)
+	if (!q->engine.held.next)
 		return;
 	q->armed = false;
 	while ((skb = reframer_evict(sch, &victim))) {
@@ -564,8 +564,7 @@ static int reframer_init(struct Qdisc *sch, struct nlattr *opt,
 
 	e->sets = kvcalloc(reframer_sets(&e->conf), sizeof(*e->sets),
 			   GFP_KERNEL_ACCOUNT);
-	e->flows = kvcalloc(reframer_slots(&e->conf), sizeof(*e->flows),
-			    GFP_KERNEL_ACCOUNT);
+	e->flows = kvcalloc(e->conf.flows, sizeof(*e->flows), GFP_KERNEL_ACCOUNT);
 	if (!e->sets || !e->flows)
 		return -ENOMEM;
 
@@ -665,7 +664,7 @@ static int reframer_dump_stats(struct Qdisc *sch, struct gnet_dump *d)
 	    PUT_U32(FLOWS_PEAK, s->flows_peak) ||
 	    PUT_U32(MEMORY, memory) ||
 	    PUT_U32(TABLE_BYTES,
-		    reframer_slots(&e->conf) * sizeof(*e->flows) +
+		    e->conf.flows * sizeof(*e->flows) +
 		    reframer_sets(&e->conf) * sizeof(*e->sets))) {
 		nla_nest_cancel(d->skb, nest);
 		return -1;

@@ -99,7 +99,7 @@ used() {
 test_the_table() {
 	local flows before i lines="qdisc add dev tx0 root handle 1: mq"
 
-	for flows in "8 704" "9 1280" "1024 73856" "65536 4718720"; do
+	for flows in "8 576" "9 1152" "1024 73728" "65536 4718592"; do
 		reframer flows "${flows% *}"
 		show
 		expect ".r.table_bytes == ${flows#* }" '.r.memory_bytes == 0'
@@ -118,7 +118,7 @@ test_the_table() {
 	WHAT="16 tables take $((USED - before)) bytes"
 	unpair
 	[ $((USED - before)) -gt $((16 * 4700000)) ] || fail "too few"
-	[ $((USED - before)) -lt $((16 * 5500000)) ] || fail "too many"
+	[ $((USED - before)) -lt $((16 * 4900000)) ] || fail "too many"
 }
 
 run_tests "$@"

@@ -802,12 +802,18 @@ static void model_check_victim(int slot)
 
 static struct reframer_flow *flow_of(int slot)
 {
-	return &t.e->flows[slot];
+	return slot == FORMER ? &t.e->former : &t.e->flows[slot];
 }
 
 static int slot_of(const struct reframer_flow *flow)
 {
-	return flow - t.e->flows;
+	return flow == &t.e->former ? FORMER : flow - t.e->flows;
+}
+
+static const struct reframer_set *set_of(int slot)
+{
+	return slot == FORMER ? &t.e->former_set :
+				&t.e->sets[slot / REFRAMER_WAYS];
 }
 
 static void check_flow(int slot)
@@ -819,7 +825,7 @@ static void check_flow(int slot)
 
 	same_at(flow->qlen, q->n, slot);
 	same_at(flow->bytes, queue_bytes(q), slot);
-	same_at(t.e->sets[slot / REFRAMER_WAYS].ready >> slot % REFRAMER_WAYS & 1,
+	same_at(set_of(slot)->ready >> slot % REFRAMER_WAYS & 1,
 		q->state == READY, slot);
 	same_at(flow->arrival, q->arrival, slot);
 	for (i = 0; i < q->n; i++, skb = skb->next)
@@ -850,7 +856,7 @@ static void check_list(const char *name, const struct list_head *list,
 static int listed_class(u32 slot)
 {
 	int class = size_class(&t.m.queue[slot]);
-	u8 listed = t.e->sets[slot / REFRAMER_WAYS].fat[slot % REFRAMER_WAYS];
+	u8 listed = set_of(slot)->fat[slot % REFRAMER_WAYS];
 
 	return (int)slot == t.m.turn && listed > class ? listed : class;
 }
@@ -1228,7 +1234,7 @@ static void create(const struct reframer_config *conf)
 	e->conf = *conf;
 	e->sets = aligned_alloc(64, sets);
 	memset(e->sets, 0, sets);
-	e->flows = calloc(reframer_slots(conf), sizeof(*e->flows));
+	e->flows = calloc(conf->flows, sizeof(*e->flows));
 	reframer_engine_init(e);
 	t.e = e;
 	memset(&t.m, 0, sizeof(t.m));

@@ -375,7 +375,7 @@ static void run(const struct traffic *t, enum predictor which, u32 slack)
 		},
 	};
 	sets = reframer_sets(&r.e.conf) * sizeof(*r.e.sets);
-	slots = reframer_slots(&r.e.conf) * sizeof(*r.e.flows);
+	slots = r.e.conf.flows * sizeof(*r.e.flows);
 	r.e.sets = aligned_alloc(64, sets);
 	r.e.flows = aligned_alloc(64, slots);
 	assert(r.packet && r.guess && r.e.sets && r.e.flows);
