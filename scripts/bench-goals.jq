@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: GPL-2.0
+# What was to be reached, and what was: a table for docs/benchmarks.md.  Input: the
+# JSON of the benchmarks that were run, in one object by their names.
+def r: . * 100 | round / 100;
+def of(metric; config): .ratios[metric][config];
+def value(metric; config):
+	.rows[] | select(.metric == metric and .config == config).median;
+
+def cost(flows; config): of("over noqueue, \(flows) flows"; config);
+def costs(config): . as $b | [1, 16, 256, 4096 |
+	. as $n | $b | cost($n; config) // empty | r] | join(", ");
+def chain(trains; config): of("udp, \(trains) trains: throughput"; config);
+def saved(trains; config): 1 / of("udp, \(trains) trains: cost of a packet"; config) | r;
+def web(load): of("\(load): throughput"; "reframer") | r;
+
+def alone: of("merged, 1M x 64: throughput of a receiver with a CPU of its own";
+	"reframer") | r;
+
+# goal(NAME; TEXT; what was measured): a row, if that benchmark was run
+def goal(name; text; measured):
+	select(.[name]) | "| \(text) | \(.[name] | measured) | \(name) |";
+
+"| goal | measured | benchmark |", "|---|---|---|",
+goal("cost"; "instructions of a packet without a hash: 1.0 of fq; 1, 16, 256, 4096 flows";
+	costs("reframer")),
+goal("cost"; "with `delay 16us`"; costs("reframer delay 16us")),
+goal("cost"; "with `delay 0`"; costs("reframer delay 0")),
+goal("cost"; "0.5 of netem slot with fq_codel, 256 flows";
+	cost(256; "reframer") / cost(256; "netem slot") | r),
+goal("cost"; "own instructions beyond a pfifo below prio and the hash, 256 flows: 130";
+	value("beyond forced pfifo, 256 flows, hashed"; "reframer") | round),
+goal("cost"; "65536 flows: 1.5 times 16 flows";
+	(value("over noqueue, 65536 flows"; "reframer") /
+	 value("over noqueue, 16 flows"; "reframer")) // "not run" | if type == "number" then r else . end),
+goal("cost-time"; "ns of a packet without a hash: 1.0 of fq"; costs("reframer")),
+goal("cost-time"; "with `delay 0`"; costs("reframer delay 0")),
+goal("cost-time"; "0.5 of netem slot with fq_codel, 256 flows";
+	cost(256; "reframer") / cost(256; "netem slot") | r),
+goal("cpus"; "two threads on one queue: no worse than fq";
+	of("two threads, one queue"; "reframer") | r),
+goal("chain"; "16 trains, 64us: 5.0 times pfifo";
+	"\(chain(16; "reframer delay 64us") | r); `slack 64us` \(chain(16;
+	"reframer delay 64us slack 64us") | r); limit \(chain(16; "limit 64us") | r)"),
+goal("chain"; "and 1.5 times netem slot with fq_codel";
+	chain(16; "slot 64us fq_codel quantum 60000") as $rival |
+	"\(chain(16; "reframer delay 64us") / $rival | r); `slack 64us` \(chain(16;
+	"reframer delay 64us slack 64us") / $rival | r)"),
+goal("chain"; "256 trains, 128us: 3.0 times pfifo";
+	"\(chain(256; "reframer delay 128us") | r); `slack 128us noadaptive` \(chain(256;
+	"reframer delay 128us slack 128us noadaptive") | r); limit \(chain(256;
+	"limit 128us") | r)"),
+goal("chain"; "and 1.35 times netem slot with fq_codel";
+	chain(256; "slot 128us fq_codel quantum 60000") as $rival |
+	"\(chain(256; "reframer delay 128us") / $rival | r); `slack 128us noadaptive` \(chain(256;
+	"reframer delay 128us slack 128us noadaptive") / $rival | r)"),
+goal("chain-cost"; "the first in instructions";
+	"\(saved(16; "reframer delay 256 packets")); limit \(saved(16; "limit 256 packets"))"),
+goal("chain-cost"; "256 trains";
+	"\(saved(256; "reframer delay 512 packets")); `slack DELAY noadaptive` \(saved(256;
+	"reframer delay 512 packets slack 512 packets noadaptive")); limit \(saved(256;
+	"limit 512 packets"))"),
+goal("web"; "files of 1 MB, the receiver's work the bottleneck: 1.2 of pfifo";
+	"\(alone); all machines' work \(web("merged, 1M x 64"))"),
+goal("web"; "completion time 0.89 of pfifo, the receiver's work the bottleneck (its inverse)";
+	1 / alone | r),
+goal("web"; "what is grouped already: 0.97 of pfifo"; web("grouped, 1M x 64")),
+goal("web"; "one bulk flow: 0.97 of pfifo"; web("one bulk flow")),
+goal("rpc"; "redis set, get, memcached: 0.99 of pfifo in instructions";
+	[of("redis set throughput", "redis get throughput", "memcached throughput"; "reframer") |
+	 . * 1000 | round / 1000] | join(", ")),
+goal("rpc-virtual"; "redis set, get in virtual time";
+	[of("redis set throughput", "redis get throughput"; "reframer both ways") | r] | join(", "))
