@@ -148,6 +148,8 @@ test_perf_releases() {
 	[ -x "$HERE/../scripts/perf-releases" ] ||
 		skip "scripts/perf-releases is elsewhere"
 	command -v perf >/dev/null || skip "perf is missing"
+	[ -e /proc/sys/kernel/perf_event_paranoid ] ||
+		skip "the kernel has no perf events"
 	trace_on
 	reframer delay 100ms burst 8 "$ALWAYS"
 	"$HERE/../scripts/perf-releases" 5 >"$TMP/recorded" &
