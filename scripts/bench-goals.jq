@@ -37,7 +37,10 @@ goal("cost-time"; "with `delay 0`"; costs("reframer delay 0")),
 goal("cost-time"; "0.5 of netem slot with fq_codel, 256 flows";
 	cost(256; "reframer") / cost(256; "netem slot") | r),
 goal("cpus"; "two threads on one queue: no worse than fq";
-	of("two threads, one queue"; "reframer") | r),
+	of("two threads"; "reframer") | r),
+goal("cpus"; "two queues: 1.8 times one";
+	"\(value("two threads of one, mq"; "reframer") | r); noqueue \(value(
+	"two threads of one, mq"; "noqueue") | r)"),
 goal("chain"; "16 trains, 64us: 5.0 times pfifo";
 	"\(chain(16; "reframer delay 64us") | r); `slack 64us` \(chain(16;
 	"reframer delay 64us slack 64us") | r); limit \(chain(16; "limit 64us") | r)"),
