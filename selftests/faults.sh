@@ -127,28 +127,37 @@ as_it_was() {
 		'.r.packets_in == 10 and .r.packets_out == 2' 'drops == 0'
 }
 
-test_change() {
-	local n refusals=0
+# each_fails OLD NEW COMMAND...: of tc, with one allocation after the other failing.
+# Where that is refused and OLD still in force, things are as they were; else NEW
+# looks at them.  How often: REFUSALS of TRIES.
+each_fails() {
+	local old=$1 new=$2
 
-	for ((n = 1; n < 1000; n++)); do
-		WHAT="allocation $n"
+	shift 2
+	REFUSALS=0
+	for ((TRIES = 1; TRIES < 1000; TRIES++)); do
+		WHAT="allocation $TRIES"
 		stuck limit 1000
 		send -F 8 -n 1
-		nth $n qdisc change dev tx0 parent 1:1 reframer delay 2ms limit 5 \
-			key src || break
+		nth $TRIES "$@" || break
 		show
-		if refused && [[ $QS == *'"limit":1000,'* ]]; then
+		if refused && [[ $QS == *"$old"* ]]; then
 			as_it_was
-			refusals=$((refusals + 1))
+			REFUSALS=$((REFUSALS + 1))
 		else
-			changed
+			"$new"
 		fi
 		qdisc del dev tx0 root
 	done
+}
+
+test_change() {
+	each_fails '"limit":1000,' changed \
+		qdisc change dev tx0 parent 1:1 reframer delay 2ms limit 5 key src
 	show
 	changed
 	qdisc del dev tx0 root
-	[ $refusals -gt 0 ] || fail "none of $n allocations matters"
+	[ $REFUSALS -gt 0 ] || fail "none of $TRIES allocations matters"
 }
 
 changed() {
@@ -158,26 +167,14 @@ changed() {
 }
 
 test_replace() {
-	local n refusals=0
-
-	for ((n = 1; n < 1000; n++)); do
-		WHAT="allocation $n"
-		stuck limit 1000
-		send -F 8 -n 1
-		nth $n qdisc replace dev tx0 parent 1:1 handle 11: reframer || break
-		show
-		if refused && [[ $QS == *'"handle":"10:"'* ]]; then
-			as_it_was
-			refusals=$((refusals + 1))
-		else
-			expect '.q.handle == "11:" and .r.packets_in == 0'
-		fi
-		qdisc del dev tx0 root
-	done
-	[ $refusals -gt 5 ] || fail "only $refusals of $n allocations matter"
+	each_fails '"handle":"10:"' replaced \
+		qdisc replace dev tx0 parent 1:1 handle 11: reframer
+	[ $REFUSALS -gt 5 ] || fail "only $REFUSALS of $TRIES allocations matter"
 	qdisc del dev tx0 root
 	wait_for "no qdisc is left" used 0
 }
+
+replaced() { expect '.q.handle == "11:" and .r.packets_in == 0'; }
 
 test_filter() {
 	local n

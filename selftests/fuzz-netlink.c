@@ -53,7 +53,7 @@
 #include <linux/tc_act/tc_gact.h>
 
 #include <linux/pkt_sch_reframer.h>
-#include "prng.h"
+#include "fuzz.h"
 
 #define EPOCH		2000	/* messages in one namespace */
 #define ANSWER_S	60	/* that the kernel may take for an answer */
@@ -1307,18 +1307,6 @@ static void usage(FILE *to)
 		"all messages sent, \"refused_unchanged\" counts changes that were refused, with\n"
 		"all options seen to be as before.  Exit status 1 and a message on stderr when\n"
 		"something was wrong.\n", EPOCH);
-}
-
-static uint64_t to_number(const char *text)
-{
-	char *end_at;
-	uint64_t value = strtoull(text, &end_at, 0);
-
-	if (!*text || *end_at) {
-		fprintf(stderr, "fuzz-netlink: not a number: %s\n", text);
-		exit(2);
-	}
-	return value;
 }
 
 int main(int argc, char **argv)

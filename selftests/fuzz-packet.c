@@ -12,6 +12,7 @@
  *
  * What is sent depends on the seed and on nothing that happens.
  */
+#define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
@@ -33,7 +34,7 @@
 #include <linux/if_tun.h>
 #include <linux/virtio_net.h>
 
-#include "prng.h"
+#include "fuzz.h"
 
 #define DEVICES_MAX	4
 #define PACKET_MAX	3000
@@ -286,18 +287,6 @@ static void usage(FILE *to)
 		"  --packets N     how many (3000)\n"
 		"  --seed N        the packets depend on it alone (1)\n",
 		DEVICES_MAX);
-}
-
-static uint64_t to_number(const char *text)
-{
-	char *end_at;
-	uint64_t value = strtoull(text, &end_at, 0);
-
-	if (!*text || *end_at) {
-		fprintf(stderr, "fuzz-packet: not a number: %s\n", text);
-		exit(2);
-	}
-	return value;
 }
 
 int main(int argc, char **argv)

@@ -1,9 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Random numbers of the fuzzers, the same ones in every run with one seed */
-#ifndef PRNG_H
-#define PRNG_H
+/*
+ * What the fuzzers of the kernel share: random numbers, the same ones in every run
+ * with one seed, and how that is given.
+ */
+#ifndef FUZZ_H
+#define FUZZ_H
 
+#include <errno.h>
 #include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
 
 static uint64_t prng_state;
 
@@ -32,5 +38,18 @@ static int chance(unsigned int percent)
 #define PICK(...)							\
 	((const uint32_t[]){ __VA_ARGS__ }				\
 	 [below(sizeof((uint32_t[]){ __VA_ARGS__ }) / sizeof(uint32_t))])
+
+static uint64_t to_number(const char *text)
+{
+	char *end_at;
+	uint64_t value = strtoull(text, &end_at, 0);
+
+	if (!*text || *end_at) {
+		fprintf(stderr, "%s: not a number: %s\n",
+			program_invocation_short_name, text);
+		exit(2);
+	}
+	return value;
+}
 
 #endif
