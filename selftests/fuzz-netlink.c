@@ -27,6 +27,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -96,6 +97,7 @@ static struct counts {
 	uint64_t removals, removals_refused;
 	uint64_t digest;		/* of all messages */
 	uint64_t packets;
+	atomic_bool namespace_ends;	/* and with it the removing of the module */
 } *counts;
 
 static struct {
@@ -1043,12 +1045,12 @@ static int load_module(void)
 	return err;
 }
 
-/* Remove and load, all the time, until the end of the namespace */
+/* Remove and load, all the time; in the end it is loaded. */
 static void __attribute__((noreturn)) module_loop(void)
 {
 	int err;
 
-	for (;;) {
+	while (!counts->namespace_ends) {
 		err = remove_module();
 		if (!err)
 			counts->removals++;
@@ -1061,6 +1063,7 @@ static void __attribute__((noreturn)) module_loop(void)
 			die("the module cannot be loaded: %s", strerror(err));
 		pause_ms(5);
 	}
+	_exit(0);
 }
 
 /* With a reframer there the module stays. */
@@ -1185,24 +1188,12 @@ static pid_t child(void)
 	return pid;
 }
 
-/* 0: it ran until we ended it */
-static int end(pid_t pid)
-{
-	int status;
-
-	if (!pid)
-		return 0;
-	kill(pid, SIGKILL);
-	waitpid(pid, &status, 0);
-	return WIFSIGNALED(status) ? 0 : 1;
-}
-
 /* All that happens in one namespace */
 static int epoch(uint64_t nr, uint64_t messages)
 {
-	pid_t traffic, unloader = 0;
+	int i, sent, removed = 0;
+	pid_t traffic, unloader;
 	uint64_t last;
-	int err, i;
 
 	if (unshare(CLONE_NEWNET))
 		die("namespace: %s", strerror(errno));
@@ -1221,15 +1212,18 @@ static int epoch(uint64_t nr, uint64_t messages)
 	traffic = child();
 	if (!traffic)
 		traffic_loop(opt.seed + nr);
-	if (opt.module && nr % 4 == 1) {
-		unloader = child();
-		if (!unloader)
-			module_loop();
-	}
+	counts->namespace_ends = !opt.module || nr % 4 != 1;
+	unloader = child();
+	if (!unloader)
+		module_loop();
 	while (message_nr < last)
 		operation();
-	err = end(unloader);
-	return end(traffic) | err;
+	counts->namespace_ends = true;
+	waitpid(unloader, &removed, 0);
+	/* It sends until then. */
+	kill(traffic, SIGKILL);
+	waitpid(traffic, &sent, 0);
+	return removed || !WIFSIGNALED(sent);
 }
 
 /* Namespaces are deleted after their last process has ended. */
