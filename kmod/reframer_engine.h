@@ -406,26 +406,30 @@ static inline void reframer_back_off(struct reframer_history *h, u32 most)
  * it is known only that somebody would have come in time.  Whether holding pays
  * the first hold will tell: who waits for an answer to the first packet does
  * not send a second one.  Where holds have been paying, whosever they were, the
- * flow gets more than one chance, if it has not wasted a few of them before.
+ * flow gets more than one chance, unless it has wasted a few of them before.
  *
  * A packet that comes too late may begin a train: it is a probe, too.  Otherwise
- * every probe could meet the last packet of a train.
+ * every probe could meet the last packet of a train.  Where holds have been
+ * paying, so are the next few.
  */
 static noinline void reframer_end_probe(struct reframer_engine *e, u32 slot)
 {
 	struct reframer_set *set = reframer_set_of(e, slot);
 	u32 way = slot % REFRAMER_WAYS;
 	struct reframer_history *h = &set->history[way];
+	bool trusted = e->trust >= REFRAMER_TRUST_ENOUGH;
 
 	set->probing &= ~BIT(way);
 	if (e->now - e->flows[slot].arrival <= e->conf.delay) {
 		set->again &= ~BIT(way);
-		h->credit = e->trust >= REFRAMER_TRUST_ENOUGH &&
-			    h->backoff < REFRAMER_BACKOFF_PROBE ?
+		h->credit = trusted && h->backoff <= REFRAMER_BACKOFF_PROBE ?
 			    REFRAMER_CREDIT_MAX : 1;
 	} else if (set->again & BIT(way)) {
 		set->again &= ~BIT(way);
-		reframer_back_off(h, REFRAMER_BACKOFF_PROBE);
+		if (trusted && h->backoff < REFRAMER_BACKOFF_PROBE)
+			h->backoff++;
+		else
+			reframer_back_off(h, REFRAMER_BACKOFF_PROBE);
 	} else {
 		set->again |= BIT(way);
 	}

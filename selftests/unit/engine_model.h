@@ -105,7 +105,7 @@ enum {
 	C_URGE_ALONE, C_URGE_HELD, C_URGE_READY, C_PREDICTED, C_SKIP, C_PROBE,
 	C_PROBE_GOOD, C_PROBE_LATE, C_PROBE_URGE, C_PROBE_NO_DELAY, C_CREDIT,
 	C_CREDIT_MAX, C_CREDIT_GONE, C_TRUST_MAX, C_PROBE_TRUSTED,
-	C_PROBE_WASTED, C_HOLD_PAID, C_HOLD_VAIN, C_HOLD_NEUTRAL,
+	C_PROBE_WASTED, C_PROBE_PATIENCE, C_HOLD_PAID, C_HOLD_VAIN, C_HOLD_NEUTRAL,
 	C_BACKOFF_LESS, C_BACKOFF_MAX, C_HISTORY_KEPT, C_HISTORY_LOST,
 	C_COLLISION_CLASS, C_COLLISION_IN_CLASS, C_REKEY_HELD, C_REKEY_READY,
 	C_REKEY_IN_TURN, C_REKEY_FORMER, C_REKEY_FORMER_IN_TURN, C_FORMER_FIRST,
@@ -166,6 +166,7 @@ static const char *const coverage_name[C_COVERAGE] = {
 	[C_TRUST_MAX] = "hold that pays at the most trust",
 	[C_PROBE_TRUSTED] = "good probe of a flow that is trusted",
 	[C_PROBE_WASTED] = "good probe of one that has wasted it",
+	[C_PROBE_PATIENCE] = "late probe of a flow that is trusted",
 	[C_HOLD_PAID] = "hold that pays",
 	[C_HOLD_VAIN] = "hold in vain",
 	[C_HOLD_NEUTRAL] = "hold cut short",
@@ -482,18 +483,21 @@ static void model_end_probe(struct queue *q)
 {
 	struct history *h = &q->history;
 	bool good = t.m.told - q->arrival <= t.e->conf.delay;
+	bool trust = t.m.trust >= 32, patience = trust && h->backoff < 3;
 
 	h->probing = false;
-	if (good && t.m.trust >= 32 && h->backoff < 3)
-		h->credit = 7;
-	else if (good)
-		h->credit = 1;
-	else if (h->again)
+	if (good) {
+		h->credit = trust && h->backoff <= 3 ? 7 : 1;
+	} else if (h->again) {
 		model_back_off(h, 3);
+		if (patience)
+			h->skip = 0;
+		t.coverage[C_PROBE_PATIENCE] += patience;
+	}
 	h->again = !good && !h->again;
 	t.coverage[good ? C_PROBE_GOOD : C_PROBE_LATE]++;
 	t.coverage[C_PROBE_TRUSTED] += good && h->credit == 7;
-	t.coverage[C_PROBE_WASTED] += good && t.m.trust >= 32 && h->credit == 1;
+	t.coverage[C_PROBE_WASTED] += good && trust && h->credit == 1;
 	t.coverage[C_PROBE_NO_DELAY] += !t.e->conf.delay;
 }
 

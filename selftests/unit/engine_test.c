@@ -574,11 +574,12 @@ static void test_prediction(void)
 
 /*
  * Where holds pay, a flow gets all credit with its first good probe, and again
- * until it has wasted that three times.
+ * until it has wasted that four times; and its first eight packets are probes.
  */
 static void test_trust(void)
 {
 	struct reframer_config conf = usual;
+	u64 reads;
 	int i, n;
 
 	conf.adaptive = 1;
@@ -588,15 +589,18 @@ static void test_trust(void)
 		same(t.e->trust, 3 * (i - 1));
 		hold(0, 2);
 	}
-	for (i = 0; i < 4; i++) {
+	for (i = 0; i < 5; i++) {
 		straight(1, 1);
-		for (n = 0; n < (i < 3 ? 7 : 1); n++)
+		for (n = 0; n < (i < 4 ? 7 : 1); n++)
 			hold(1, 1);
 		straight(1, (2 << i) - 1);
 		while (t.e->trust < 63)
 			hold(0, 2);
 	}
-	same(t.e->stats.holds_vain, 3 * 7 + 1);
+	same(t.e->stats.holds_vain, 4 * 7 + 1);
+	reads = t.clock_reads;
+	straight(2, 8 + 7);
+	same(t.clock_reads - reads, 8 + 1);
 
 	/* just too little trust */
 	conf.adaptive = 0;
