@@ -3,8 +3,8 @@
 # Fuzzers of netlink and of packets, for as long as a test may take, always with
 # the same seed.
 #
-# FUZZ_SEED, FUZZ_MESSAGES, FUZZ_PACKETS: another seed (1), more messages (12000),
-# more packets per configuration (2000)
+# FUZZ_SEED, FUZZ_MESSAGES, FUZZ_PACKETS: another seed (1), more messages (12000, 2000
+# on a slow machine), more packets per configuration (2000)
 
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$0")/lib.sh"
@@ -20,8 +20,10 @@ module_file() {
 # The fuzzers bring namespaces of their own.  That of the other tests must not
 # hold on to the module.
 test_netlink() {
-	local messages=${FUZZ_MESSAGES:-12000} module=() result
+	local messages=12000 module=() result
 
+	[ "${KSFT_MACHINE_SLOW:-}" != yes ] || messages=2000
+	messages=${FUZZ_MESSAGES:-$messages}
 	helper fuzz-netlink
 	module_file
 	[ -z "$MODULE" ] || module=(--module "$MODULE")
