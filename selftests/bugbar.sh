@@ -624,6 +624,11 @@ test_row_22() {
 	unpair
 }
 
+# The longest time that the lock of a qdisc was held, to HELD_US
+longest_hold() {
+	HELD_US=$(awk '$1 == "&sch->q.lock:" { print int($(NF - 2)) }' /proc/lock_stat)
+}
+
 row 23 "work for all flows under the lock"
 test_row_23() {
 	# All flows wait behind one packet, and fall due, until there are tokens for
@@ -631,11 +636,16 @@ test_row_23() {
 	stuck limit 100000 flows 65536 memory_limit 2gb
 	send -F 20000 -n 1 -o random
 	pause 0.01
+	[ ! -e /proc/lock_stat ] || echo 0 >/proc/lock_stat
 	qdisc change dev tx0 root tbf rate 100bit burst 3000b limit 100mb
 	send -f 70000
 	show
 	expect '.q.qlen > 19000 and .r.packets_out > 3' \
 		'released <= .r.packets_out + 8'
+	if [ -e /proc/lock_stat ]; then
+		longest_hold
+		diag "the lock was held for $HELD_US us at most"
+	fi
 }
 
 row 24 "a requeued packet goes behind its successors"

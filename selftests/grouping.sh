@@ -56,7 +56,8 @@ test_sixteen_flows_through_a_router() {
 	wait $in_pid
 	GEN=$(<"$TMP/cap_in")	# what came in, by a capture
 	expect in_order '.gen.packets == 192 and .cap.packets == 192' "$AGREES" \
-		'.cap.locality >= 8 * .gen.locality' "$SUMS" accounted empty_now
+		"$SUMS" accounted empty_now
+	timely '.cap.locality >= 8 * .gen.locality'
 }
 
 forwarded() {
@@ -88,7 +89,7 @@ test_random_order() {
 	for seed in 1 2; do
 		reframer delay $WINDOW slack $WINDOW "$ALWAYS"
 		grouped -F 16 -n 12 -o random -s $seed
-		expect '.cap.locality >= 8 * .gen.packets / .gen.runs' \
+		timely '.cap.locality >= 8 * .gen.packets / .gen.runs' \
 			'.r.flows.peak == 16'
 		qdisc del dev tx0 root
 	done
@@ -97,19 +98,19 @@ test_random_order() {
 test_trains() {
 	reframer delay $WINDOW slack $WINDOW "$ALWAYS"
 	grouped -F 8 -n 24 -T 3 -o random
-	expect '.cap.runs == 8'
+	timely '.cap.runs == 8'
 }
 
 test_one_flow_is_one_run() {
 	reframer delay $WINDOW slack $WINDOW "$ALWAYS"
 	grouped -n 50
-	expect '.cap.runs == 1 and .r.bursts.count == 1'
+	timely '.cap.runs == 1 and .r.bursts.count == 1'
 }
 
 test_full_by_packets() {
 	reframer delay 100ms burst 8 "$ALWAYS"
 	grouped -F 4 -n 16
-	expect '.cap.runs == 8 and .cap.locality == 8' '.r.releases.full == 8' \
+	timely '.cap.runs == 8 and .cap.locality == 8' '.r.releases.full == 8' \
 		'.r.bursts.count == 8 and .r.bursts.hist[3] == 8' \
 		'.r.releases.deadline == 0'
 }
@@ -117,14 +118,14 @@ test_full_by_packets() {
 test_full_by_bytes() {
 	reframer delay 100ms burst_bytes 4000 "$ALWAYS"
 	grouped -F 4 -n 8 -l 1000
-	expect '.cap.runs == 8 and .cap.locality == 4' '.r.releases.full == 8'
+	timely '.cap.runs == 8 and .cap.locality == 4' '.r.releases.full == 8'
 }
 
 # 70 packets are the last eighth of the limit, where nothing is held any more.
 test_pressure_releases_all() {
 	reframer delay 100ms limit 80 "$ALWAYS"
 	grouped -F 14 -n 5
-	expect '.r.releases.pressure == 14 and .r.releases.deadline == 0' \
+	timely '.r.releases.pressure == 14 and .r.releases.deadline == 0' \
 		'.cap.runs == 14 and drops == 0'
 }
 
@@ -136,7 +137,8 @@ test_no_delay_groups_what_is_queued() {
 	wait_drained
 	arrived
 	# some go at once and one is peeked; the others leave as runs
-	expect complete '.cap.locality > 3' accounted '.r.hold.max_ns == 0'
+	expect complete accounted '.r.hold.max_ns == 0'
+	timely '.cap.locality > 3'
 }
 
 run_tests "$@"

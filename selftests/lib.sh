@@ -299,6 +299,15 @@ expect() {
 	[ -z "$bad" ] || fail "not so: $bad"$'\n'"over $state"
 }
 
+# timely CONDITION...: as expect(), of what depends on how fast packets come.  Where
+# that takes too long, the rest of the test is skipped.
+timely() {
+	if [ "${KSFT_MACHINE_SLOW:-}" = yes ] && ! (expect "$@") >/dev/null; then
+		skip "too slow for $1"
+	fi
+	expect "$@"
+}
+
 # until_on_time COMMAND...: sends packets through a new reframer and waits for them.
 # One timer in a hundred is a tick late, in the guest itself: the next attempt is
 # not.  A qdisc that sends too late does so each time.
