@@ -49,11 +49,46 @@ quiet_flows_lose_nothing() {
 	[ "$QUIET" = 160 ] || fail "$QUIET of 160 packets arrive"
 }
 
-# The loss is that of the fattest flow, and a turn ends with the burst.
+# The loss is that of the fattest flow.
 test_one_flow() {
 	narrow limit 200
 	flood -F 1 -n 10000
 	quiet_flows_lose_nothing
+}
+
+# bounded PACKETS OPTIONS LIST: one flow sends four times what the device takes, a
+# packet per ms, and quiet ones LIST.  They lose nothing, and a packet of theirs
+# leaves with the PACKETSth at the latest, counted from when it came; some do.
+bounded() {
+	local quiet longest
+
+	tell "qdisc add dev tx0 root handle 1: tbf rate 8mbit burst 1600b limit 1mb
+		qdisc add dev tx0 parent 1:1 handle 10: reframer limit 100 burst 8 $2"
+	capture -L "$TMP/list"
+	send -l 1000 -x "0@0+250000*4000,$3"
+	wait_drained
+	arrived
+	read -r quiet longest < <(awk '
+		!$1 { next }
+		{ quiet++; longest = $4 - $3 > longest ? $4 - $3 : longest }
+		END { print quiet, longest }' "$TMP/list")
+	diag "$2 $3: $quiet packets wait for $longest ns at most"
+	expect in_order all_accounted root_empty '.gen.refused == 0' \
+		'drops > 2000 and .cap.packets + drops == .gen.packets' \
+		"$quiet == .gen.packets - 4000" \
+		"$longest > ($1 - 1) * 1000000" "$longest < $1 * 1000000"
+	qdisc del dev tx0 root
+}
+
+# After what the parent has set aside, a burst of the flood, and one packet of each
+# quiet flow.  One that was held waits for a second burst.
+test_the_wait_is_bounded() {
+	local gap="+17100000*57"
+
+	virtual_time || skip "needs virtual time (time-travel=inf-cpu)"
+	bounded $((1 + 8 + 1)) "" "1@100000$gap"
+	bounded $((1 + 8 + 4)) "" "1@100000$gap,2@110000$gap,3@120000$gap,4@130000$gap"
+	bounded $((1 + 8 + 8 + 1)) noadaptive "1@100000$gap"
 }
 
 test_many_flows() {
