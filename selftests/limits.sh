@@ -119,6 +119,13 @@ test_the_table() {
 	unpair
 	[ $((USED - before)) -gt $((16 * 4700000)) ] || fail "too few"
 	[ $((USED - before)) -lt $((16 * 4900000)) ] || fail "too many"
+	wait_for "the tables are given back" used_again "$before"
+}
+
+# used_again BYTES: as before, within half a table
+used_again() {
+	used
+	[ $((USED - $1)) -lt 2400000 ]
 }
 
 run_tests "$@"
