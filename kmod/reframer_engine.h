@@ -46,6 +46,8 @@
 #define REFRAMER_BACKOFF_PROBE	3	/* after probes, which cost next to nothing */
 #define REFRAMER_TRUST_MAX	63
 #define REFRAMER_TRUST_ENOUGH	32	/* for full credit at once */
+#define REFRAMER_TRUST_LITTLE	-16	/* one good probe does not suffice */
+#define REFRAMER_TRUST_MIN	-32
 
 /* Sees every release; the module hangs its tracepoint there. */
 #ifndef reframer_on_release
@@ -119,6 +121,7 @@ struct reframer_set {
 	u8 shared;		/* mask of ways that hold a stranger's, too */
 	u8 probing;		/* mask of ways whose last packet was a probe */
 	u8 again;		/* mask of ways whose probe before failed */
+	u8 good;		/* mask of ways whose probe before was good */
 	u8 hand;		/* the way after the one that was taken last */
 	u8 fat[REFRAMER_WAYS];	/* class by size, see reframer_fat_class() */
 };
@@ -184,7 +187,7 @@ struct reframer_engine {
 	u64 now;		/* the latest time that we were told */
 	u64 due;		/* HELD flows that arrived until then are due */
 	u64 pressed;		/* or until then, because of pressure */
-	u32 trust;		/* as a flow's credit, of all flows together */
+	s32 trust;		/* as a flow's credit, of all flows together */
 	struct reframer_flow *turn;	/* the flow that is being sent, if any */
 	u32 turn_packets;
 	u32 turn_bytes;
@@ -343,6 +346,7 @@ static inline void reframer_set_tag(struct reframer_set *set, u32 way, u32 tag)
 	set->tag[way] = tag;
 	set->probing &= ~BIT(way);
 	set->again &= ~BIT(way);
+	set->good &= ~BIT(way);
 	set->history[way] = (struct reframer_history) { 0 };
 }
 
@@ -407,6 +411,8 @@ static inline void reframer_back_off(struct reframer_history *h, u32 most)
  * the first hold will tell: who waits for an answer to the first packet does
  * not send a second one.  Where holds have been paying, whosever they were, the
  * flow gets more than one chance, unless it has wasted a few of them before.
+ * Where they have been in vain, two probes in a row must be good: of packets that
+ * come at random some do come in time.
  *
  * A packet that comes too late may begin a train: it is a probe, too.  Otherwise
  * every probe could meet the last packet of a train.  Where holds have been
@@ -418,12 +424,18 @@ static noinline void reframer_end_probe(struct reframer_engine *e, u32 slot)
 	u32 way = slot % REFRAMER_WAYS;
 	struct reframer_history *h = &set->history[way];
 	bool trusted = e->trust >= REFRAMER_TRUST_ENOUGH;
+	bool good = set->good & BIT(way);
 
 	set->probing &= ~BIT(way);
+	set->good &= ~BIT(way);
 	if (e->now - e->flows[slot].arrival <= e->conf.delay) {
 		set->again &= ~BIT(way);
-		h->credit = trusted && h->backoff <= REFRAMER_BACKOFF_PROBE ?
-			    REFRAMER_CREDIT_MAX : 1;
+		if (trusted && h->backoff <= REFRAMER_BACKOFF_PROBE)
+			h->credit = REFRAMER_CREDIT_MAX;
+		else if (good || e->trust > REFRAMER_TRUST_LITTLE)
+			h->credit = 1;
+		else
+			set->good |= BIT(way);
 	} else if (set->again & BIT(way)) {
 		set->again &= ~BIT(way);
 		if (trusted && h->backoff < REFRAMER_BACKOFF_PROBE)
@@ -442,7 +454,7 @@ static inline void reframer_learn(struct reframer_engine *e,
 {
 	if (packets > 1) {
 		e->stats.holds_paid++;
-		e->trust = min_t(u32, e->trust + REFRAMER_CREDIT_PAID,
+		e->trust = min_t(s32, e->trust + REFRAMER_CREDIT_PAID,
 				 REFRAMER_TRUST_MAX);
 		h->credit = min_t(u32, h->credit + REFRAMER_CREDIT_PAID,
 				  REFRAMER_CREDIT_MAX);
@@ -450,7 +462,7 @@ static inline void reframer_learn(struct reframer_engine *e,
 			h->backoff--;
 	} else if (hold && hold >= e->conf.delay / 2) {
 		e->stats.holds_vain++;
-		if (e->trust)
+		if (e->trust > REFRAMER_TRUST_MIN)
 			e->trust--;
 		if (h->credit)
 			h->credit--;

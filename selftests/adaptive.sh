@@ -205,6 +205,19 @@ test_trust() {
 	fate 1 ". 7xh 3x."
 }
 
+# After sixteen more holds in vain than paid ones count for, two probes in a row must
+# be good.
+test_distrust() {
+	flows "$EXACT noadaptive" "-x 0@0+131072*15" "change adaptive" "-x 1@0+8192*9"
+	fate 1 ". g8"
+	flows "$EXACT noadaptive" "-x 0@0+131072*16" "change adaptive" "-x 1@0+8192*10"
+	fate 1 "2x. g8"
+	# pairs have one, and another later
+	flows "$EXACT noadaptive" "-x 0@0+131072*16" "change adaptive" \
+		"-x 1@0+8192*2+131072*3,1@1048576+8192*10"
+	fate 1 "8x. g8"
+}
+
 # The first two packets tell: held from the second on.  Then holds in vain use up
 # its credit: four after one that paid, seven after many.
 test_train_becomes_mouse() {

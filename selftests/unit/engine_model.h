@@ -57,7 +57,8 @@ struct entry {
 struct history {
 	int credit, backoff, skip;
 	bool probing;		/* since the arrival */
-	bool again;		/* the probe before failed, too */
+	bool again;		/* the probe before failed */
+	bool good;		/* the probe before was good */
 };
 
 struct queue {
@@ -89,7 +90,7 @@ struct model {
 	u32 turn_packets, turn_bytes;
 	u32 last_in, last_out;
 	struct reframer_stats stats;
-	int trust;		/* in flows whose probe was good, 0 to 63 */
+	int trust;		/* in flows whose probe was good, -32 to 63 */
 };
 
 /* What a run must have seen, or it has tested less than it says. */
@@ -104,9 +105,9 @@ enum {
 	C_SLACK_TOGETHER, C_SLACK_APART, C_HOLD_LAST, C_PUSH, C_EXPRESS,
 	C_URGE_ALONE, C_URGE_HELD, C_URGE_READY, C_PREDICTED, C_SKIP, C_PROBE,
 	C_PROBE_GOOD, C_PROBE_LATE, C_PROBE_URGE, C_PROBE_NO_DELAY, C_CREDIT,
-	C_CREDIT_MAX, C_CREDIT_GONE, C_TRUST_MAX, C_PROBE_TRUSTED,
-	C_PROBE_WASTED, C_PROBE_PATIENCE, C_HOLD_PAID, C_HOLD_VAIN, C_HOLD_NEUTRAL,
-	C_BACKOFF_LESS, C_BACKOFF_MAX, C_HISTORY_KEPT, C_HISTORY_LOST,
+	C_CREDIT_MAX, C_CREDIT_GONE, C_TRUST_MAX, C_TRUST_MIN, C_PROBE_TRUSTED,
+	C_PROBE_WASTED, C_PROBE_PATIENCE, C_PROBE_DOUBT,
+	C_HOLD_PAID, C_HOLD_VAIN, C_HOLD_NEUTRAL, C_BACKOFF_LESS, C_BACKOFF_MAX, C_HISTORY_KEPT, C_HISTORY_LOST,
 	C_COLLISION_CLASS, C_COLLISION_IN_CLASS, C_REKEY_HELD, C_REKEY_READY,
 	C_REKEY_IN_TURN, C_REKEY_FORMER, C_REKEY_FORMER_IN_TURN, C_FORMER_FIRST,
 	C_FORMER_BURST, C_DROP_FORMER, C_STRAIGHT_SECOND, C_STRAIGHT_READY,
@@ -166,6 +167,8 @@ static const char *const coverage_name[C_COVERAGE] = {
 	[C_TRUST_MAX] = "hold that pays at the most trust",
 	[C_PROBE_TRUSTED] = "good probe of a flow that is trusted",
 	[C_PROBE_WASTED] = "good probe of one that has wasted it",
+	[C_TRUST_MIN] = "hold in vain at the least trust",
+	[C_PROBE_DOUBT] = "good probe where holds are in vain",
 	[C_PROBE_PATIENCE] = "late probe of a flow that is trusted",
 	[C_HOLD_PAID] = "hold that pays",
 	[C_HOLD_VAIN] = "hold in vain",
@@ -340,7 +343,8 @@ static void model_learn(struct queue *q, u64 hold)
 		t.coverage[C_HOLD_VAIN]++;
 		t.coverage[C_CREDIT_GONE] += h->credit == 1;
 		t.coverage[C_BACKOFF_MAX] += h->backoff == 9;
-		if (t.m.trust > 0)
+		t.coverage[C_TRUST_MIN] += t.m.trust == -32;
+		if (t.m.trust > -32)
 			t.m.trust--;
 		if (h->credit > 0)
 			h->credit--;
@@ -484,10 +488,13 @@ static void model_end_probe(struct queue *q)
 	struct history *h = &q->history;
 	bool good = t.m.told - q->arrival <= t.e->conf.delay;
 	bool trust = t.m.trust >= 32, patience = trust && h->backoff < 3;
+	bool doubt = t.m.trust <= -16 && !h->good;
 
 	h->probing = false;
+	h->good = good && doubt;
 	if (good) {
-		h->credit = trust && h->backoff <= 3 ? 7 : 1;
+		h->credit = trust && h->backoff <= 3 ? 7 : !doubt;
+		t.coverage[C_PROBE_DOUBT] += doubt;
 	} else if (h->again) {
 		model_back_off(h, 3);
 		if (patience)
@@ -905,6 +912,7 @@ static void check_sets(void)
 		same_at(set->shared >> way & 1, q->shared, i);
 		same_at(set->probing >> way & 1, q->history.probing, i);
 		same_at(set->again >> way & 1, q->history.again, i);
+		same_at(set->good >> way & 1, q->history.good, i);
 		same_at(set->history[way].credit, q->history.credit, i);
 		same_at(set->history[way].backoff, q->history.backoff, i);
 		same_at(set->history[way].skip, q->history.skip, i);

@@ -615,6 +615,39 @@ static void test_trust(void)
 	destroy();
 }
 
+/* Where holds are in vain, a flow is held after two good probes in a row. */
+static void test_distrust(void)
+{
+	struct reframer_config conf = usual;
+	int i;
+
+	directed(&conf, 1);
+	for (i = 0; i < 40; i++) {
+		same(t.e->trust, i < 32 ? -i : -32);
+		hold(i, 1);
+	}
+	conf.adaptive = 1;
+	change(&conf);
+	for (i = 0; i < 6; i++) {
+		straight(50 + i, 1);
+		t.clock++;
+		arrive(50 + i, 1);
+		same(t.e->qlen, 0);
+		/* one that is too late, and it begins again */
+		if (i == 0) {
+			straight(50, 1);
+			t.clock++;
+			arrive(50, 1);
+			same(t.e->qlen, 0);
+		}
+		hold(50 + i, 2);
+	}
+	same(t.e->trust, -32 + 6 * 3);
+	straight(60, 1);
+	hold(60, 2);
+	destroy();
+}
+
 static void test_push(void)
 {
 	struct reframer_config conf = usual;
@@ -773,6 +806,7 @@ static const struct {
 	{ "a change holds for what is held", test_change },
 	{ "flows are held that repay it", test_prediction },
 	{ "where holds pay, new flows are trusted", test_trust },
+	{ "where they are in vain, new flows are not", test_distrust },
 	{ "an urgent packet takes its flow along", test_push },
 	{ "a change of the key overtakes nobody", test_rekey },
 	{ "a flow is known until eight others came", test_known_flows },

@@ -12,6 +12,7 @@
 typedef uint8_t u8;
 typedef uint16_t u16;
 typedef uint32_t u32;
+typedef int32_t s32;
 typedef unsigned long long u64;
 
 #define U8_MAX			UINT8_MAX
