@@ -24,8 +24,8 @@ on() { ip netns exec "$@"; }
 pgset() { echo "$2" >"/proc/net/pktgen/$1"; }
 
 # attach DEV PARENT HANDLE QDISC...: noqueue is none, "forced QDISC" is below prio,
-# where it cannot let packets pass, "stuck QDISC" below a tbf that sends nothing, so
-# that it is full, "netem slot [TIME]" is with fq_codel
+# where it cannot let packets pass, "full QDISC" below a tbf that takes 1000 packets
+# of 100 bytes per second, "netem slot [TIME]" is with fq_codel
 attach() {
 	local dev=$1 parent=("$2") handle=$3 band
 
@@ -38,9 +38,9 @@ attach() {
 		for band in 1 2 3; do
 			tc qdisc add dev "$dev" parent "$handle$band" "${@:2}"
 		done ;;
-	stuck)
+	full)
 		tc qdisc add dev "$dev" "${parent[@]}" handle "$handle" \
-			tbf rate 100bit burst 1600b limit 1gb
+			tbf rate 800kbit burst 1600b limit 1gb
 		tc qdisc add dev "$dev" parent "${handle}1" "${@:2}" ;;
 	netem)
 		tc qdisc add dev "$dev" "${parent[@]}" handle "$handle" \

@@ -21,6 +21,7 @@
 #include <linux/etherdevice.h>
 #include <linux/inetdevice.h>
 #include <linux/ip.h>
+#include <linux/jhash.h>
 #include <linux/module.h>
 #include <linux/netdevice.h>
 #include <linux/nsproxy.h>
@@ -88,6 +89,10 @@ MODULE_PARM_DESC(gap, "ns from packet to packet, 0: as fast as it goes");
 static bool timing;
 module_param(timing, bool, 0644);
 MODULE_PARM_DESC(timing, "measure latency and order, which costs a little");
+
+static unsigned int hash;
+module_param(hash, uint, 0644);
+MODULE_PARM_DESC(hash, "bits of a flow hash, as from a NIC, that flows differ in, 0: no hash");
 
 static unsigned int seed = 1;
 module_param(seed, uint, 0644);
@@ -223,6 +228,9 @@ static struct sk_buff *make_packet(struct net_device *dev, u32 flow)
 	load->seq = run->seq[flow]++;
 	if (timing)
 		load->sent = ktime_get_ns();
+	if (hash)
+		skb_set_hash(skb, jhash_1word(flow, seed) & hash,
+			     PKT_HASH_TYPE_L4);
 
 	h->ip.daddr = htonl(DST + flow);
 	h->ip.check = ip_fast_csum(&h->ip, 5);
