@@ -89,7 +89,7 @@ traffic() {
 	for cpu in 0 1; do
 		nsenter --net="/run/netns/$TX" "$FLOWGEN" -C $cpu -i tx0 -F 64 \
 			-n 4 -T 2 -o random -s $((RANDOM + 1)) -g 150000 \
-			-f $((cpu * 100)) -t $((ROUND * 1000)) >"$TMP/gen.$cpu" &
+			-f $((cpu * 100)) -t $(((ROUND + 1) * 1000)) >"$TMP/gen.$cpu" &
 		PIDS+=($!)
 	done
 	tcp_stream &
@@ -133,16 +133,18 @@ FILTERS=("u32 match u32 0 15 at 36 action skbedit priority 7"
 	"u32 match ip src 10.128.0.3/32 action drop"
 	"u32 match ip protocol 6 0xff classid 1:7")
 
-# One qdisc: every packet is accounted for, to the last one.
+# One qdisc: every packet is accounted for, to the last one.  In the last second
+# nothing changes and all is held, so that there are holds that could be too long.
 options_round() {
-	local n=0 filters=() i before
+	local n=0 filters=() i before changing
 
 	reframer
 	transmitted
 	before=$SENT
 	capture
 	traffic
-	while flowing; do
+	changing=$((SECONDS + ROUND))
+	while flowing && [ $SECONDS -lt $changing ]; do
 		any_config
 		qdisc change dev tx0 root reframer "$CONFIG"
 		i=$((RANDOM % ${#FILTERS[@]}))
@@ -156,12 +158,15 @@ options_round() {
 		((n++ % 8)) || "$TC" -n "$TX" -s class show dev tx0 >/dev/null
 		pause 0.01
 	done
+	qdisc change dev tx0 root reframer "delay ${LONGEST}ms slack 0 burst 65535" \
+		"burst_bytes 16mb limit 10240 memory_limit 32mb $ALWAYS"
 	ebbed
 	transmitted
 	expect in_order accounted empty_now '.gen.refused == 0' \
 		".r.packets_out == $((SENT - before))" \
 		'.r.packets_in > .gen.packets - .r.drops.filter' \
 		".r.hold.late_max_ns < $PATIENCE * 1000000" \
+		".r.hold.mean_ns < 4 * $LONGEST * 1000000" \
 		".cap.packets + drops >= .gen.packets"
 	[ $n -ge $ROUND ] || fail "only $n changes"
 	qdisc del dev tx0 root
