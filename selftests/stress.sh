@@ -145,7 +145,7 @@ options_round() {
 	capture
 	traffic
 	changing=$((SECONDS + ROUND))
-	while flowing && [ $SECONDS -lt $changing ]; do
+	while flowing && ((n < ROUND || SECONDS < changing)); do
 		any_config
 		qdisc change dev tx0 root reframer "$CONFIG"
 		i=$((RANDOM % ${#FILTERS[@]}))
