@@ -562,9 +562,11 @@ static int reframer_init(struct Qdisc *sch, struct nlattr *opt,
 	if (err)
 		return err;
 
+	/* anybody may ask for tables: that there are none is theirs to know */
 	e->sets = kvcalloc(reframer_sets(&e->conf), sizeof(*e->sets),
-			   GFP_KERNEL_ACCOUNT);
-	e->flows = kvcalloc(e->conf.flows, sizeof(*e->flows), GFP_KERNEL_ACCOUNT);
+			   GFP_KERNEL_ACCOUNT | __GFP_NOWARN);
+	e->flows = kvcalloc(e->conf.flows, sizeof(*e->flows),
+			    GFP_KERNEL_ACCOUNT | __GFP_NOWARN);
 	if (!e->sets || !e->flows)
 		return -ENOMEM;
 
