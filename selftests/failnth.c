@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * failnth: one allocation of the kernel fails, within one request
+ * failnth: one allocation of the kernel fails, within one request, or all from
+ * that one on
  *
  * To be loaded into tc or ip (LD_PRELOAD), whose sendmsg() it takes the place of.
  * A program that is started makes the kernel allocate a lot besides; here it is
  * only the first request by netlink that changes something.
  *
  * FAIL_NTH    which allocation fails, from 1
+ * FAIL_MORE   1: so do all that follow, as failslab and fail_page_alloc in debugfs
+ *             say for a task that their task-filter knows
  *
  * Prints "failed" on standard output if there were as many allocations.
  */
@@ -52,7 +55,7 @@ static bool is_change(const struct msghdr *msg)
 ssize_t sendmsg(int fd, const struct msghdr *msg, int flags)
 {
 	const char *nth = getenv("FAIL_NTH");
-	int nth_fd, err;
+	int nth_fd, more_fd, err;
 	char left[16] = "";
 	ssize_t ret;
 
@@ -60,13 +63,17 @@ ssize_t sendmsg(int fd, const struct msghdr *msg, int flags)
 		return syscall(SYS_sendmsg, fd, msg, flags);
 
 	nth_fd = open_proc("/proc/thread-self/fail-nth");
-	set(nth_fd, nth);
+	more_fd = open_proc("/proc/self/make-it-fail");
+	set(nth_fd, nth);	/* until then, nothing else fails */
+	set(more_fd, getenv("FAIL_MORE") ?: "0");
 	ret = syscall(SYS_sendmsg, fd, msg, flags);
 	err = errno;
+	set(more_fd, "0");
 	if (pread(nth_fd, left, sizeof(left) - 1, 0) > 0 && !atoi(left))
 		puts("failed");
 	set(nth_fd, "0");
 	close(nth_fd);
+	close(more_fd);
 	unsetenv("FAIL_NTH");
 	errno = err;
 	return ret;

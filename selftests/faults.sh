@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# Faults: when the kernel has no memory, one allocation after the other, a request
-# fails as a whole, and nothing is lost.  Needs a kernel with FAULT_INJECTION.
+# Faults: when the kernel has no memory, for one allocation after the other, or from
+# one on, a request fails as a whole, and nothing is lost.  Needs a kernel with
+# FAULT_INJECTION.
 
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$0")/lib.sh"
@@ -18,17 +19,23 @@ need_faults() {
 	FAILNTH=$HELPER
 }
 
-# any_can_fail: any allocation, and in silence
+# any_can_fail: any allocation, and in silence; all of a task that asks for it
 any_can_fail() {
 	local kind
 
 	for kind in failslab fail_page_alloc; do
 		echo N >$FAULTS/$kind/ignore-gfp-wait
 		echo 0 >$FAULTS/$kind/verbose
+		echo Y >$FAULTS/$kind/task-filter
+		echo -1 >$FAULTS/$kind/times
+		echo 100 >$FAULTS/$kind/probability
 	done
 	echo N >$FAULTS/fail_page_alloc/ignore-gfp-highmem
 	echo 0 >$FAULTS/fail_page_alloc/min-order
 }
+
+# 0: the nth allocation fails, 1: and so do all after it
+FAIL_MORE=0
 
 # nth N TC_ARGUMENTS...: true if there are as many allocations.  STATUS is that of tc,
 # ERROR its message.
@@ -37,7 +44,7 @@ nth() {
 
 	shift
 	STATUS=0
-	out=$(LD_PRELOAD=$FAILNTH FAIL_NTH=$n \
+	out=$(LD_PRELOAD=$FAILNTH FAIL_NTH=$n FAIL_MORE=$FAIL_MORE \
 		"$TC" -n "$TX" "$@" 2>"$TMP/err") || STATUS=$?
 	ERROR=$(<"$TMP/err")
 	[ "$out" = failed ]
@@ -57,14 +64,15 @@ used() {
 	[ "$users" = "$1" ]
 }
 
-# creating TC_ARGUMENTS...: with each allocation failing.  REFUSED counts.
+# creating TC_ARGUMENTS...: with each allocation failing.  What there is then works:
+# a table may be of single pages.  REFUSED counts.
 creating() {
 	local n before
 
 	read -r before </sys/module/sch_reframer/refcnt
 	REFUSED=0
 	for ((n = 1; n < 1000; n++)); do
-		WHAT="$*, allocation $n"
+		WHAT="$*, allocation $n, more $FAIL_MORE"
 		nth $n qdisc "$@" || break
 		show
 		if refused; then
@@ -73,6 +81,7 @@ creating() {
 			[[ $ERROR == *"No buffer space"* || $QS != *'"reframer"'* ]] ||
 				fail "refused, and there: $QS"
 		fi
+		[[ $QS != *'"reframer":'* || $QS == *'"mq"'* ]] || carries
 		[[ $QS != *'"reframer"'* ]] || qdisc del dev tx0 root
 		wait_for "no qdisc is left" used "$before"
 	done
@@ -82,23 +91,30 @@ creating() {
 	WHAT=$*
 }
 
-works() {
-	reframer delay 1ms "$ALWAYS"
+# carries: packets, in order
+carries() {
 	capture
 	send -F 8 -n 8 -o random
 	wait_drained
 	arrived
 	expect complete accounted empty_now
+}
+
+works() {
+	reframer delay 1ms "$ALWAYS"
+	carries
 	qdisc del dev tx0 root
 }
 
 test_creation() {
 	local options
 
-	for options in "" "flows 8" "flows 4096 key src"; do
-		# shellcheck disable=SC2086 # words
-		creating add dev tx0 root handle 1: reframer $options
-		[ $REFUSED -gt 5 ] || fail "refused only $REFUSED times"
+	for FAIL_MORE in 0 1; do
+		for options in "" "flows 8" "flows 4096 key src" "flows 65536"; do
+			# shellcheck disable=SC2086 # words
+			creating add dev tx0 root handle 1: reframer $options
+			[ $REFUSED -gt 5 ] || fail "refused only $REFUSED times"
+		done
 	done
 	works
 }
@@ -115,7 +131,9 @@ test_default_qdisc() {
 	QUEUES=2
 	pair
 	echo reframer >$file
-	creating add dev tx0 root handle 1: mq
+	for FAIL_MORE in 0 1; do
+		creating add dev tx0 root handle 1: mq
+	done
 	echo "$old" >$file
 	unpair
 }
@@ -136,7 +154,7 @@ each_fails() {
 	shift 2
 	REFUSALS=0
 	for ((TRIES = 1; TRIES < 1000; TRIES++)); do
-		WHAT="allocation $TRIES"
+		WHAT="allocation $TRIES, more $FAIL_MORE"
 		stuck limit 1000
 		send -F 8 -n 1
 		nth $TRIES "$@" || break
@@ -152,12 +170,14 @@ each_fails() {
 }
 
 test_change() {
-	each_fails '"limit":1000,' changed \
-		qdisc change dev tx0 parent 1:1 reframer delay 2ms limit 5 key src
-	show
-	changed
-	qdisc del dev tx0 root
-	[ $REFUSALS -gt 0 ] || fail "none of $TRIES allocations matters"
+	for FAIL_MORE in 0 1; do
+		each_fails '"limit":1000,' changed \
+			qdisc change dev tx0 parent 1:1 reframer delay 2ms limit 5 key src
+		show
+		changed
+		qdisc del dev tx0 root
+		[ $REFUSALS -gt 0 ] || fail "none of $TRIES allocations matters"
+	done
 }
 
 changed() {
@@ -167,11 +187,13 @@ changed() {
 }
 
 test_replace() {
-	each_fails '"handle":"10:"' replaced \
-		qdisc replace dev tx0 parent 1:1 handle 11: reframer
-	[ $REFUSALS -gt 5 ] || fail "only $REFUSALS of $TRIES allocations matter"
-	qdisc del dev tx0 root
-	wait_for "no qdisc is left" used 0
+	for FAIL_MORE in 0 1; do
+		each_fails '"handle":"10:"' replaced \
+			qdisc replace dev tx0 parent 1:1 handle 11: reframer
+		[ $REFUSALS -gt 5 ] || fail "only $REFUSALS of $TRIES allocations matter"
+		qdisc del dev tx0 root
+		wait_for "no qdisc is left" used 0
+	done
 }
 
 replaced() { expect '.q.handle == "11:" and .r.packets_in == 0'; }
@@ -179,21 +201,23 @@ replaced() { expect '.q.handle == "11:" and .r.packets_in == 0'; }
 test_filter() {
 	local n
 
-	for ((n = 1; n < 1000; n++)); do
-		WHAT="allocation $n"
-		reframer delay 100ms "$ALWAYS"
-		nth $n filter add dev tx0 parent 1: protocol ip prio 1 \
-			matchall classid 1:3 || break
-		refused || true
-		send -F 8 -n 1
-		wait_drained
-		show
-		expect accounted empty_now
+	for FAIL_MORE in 0 1; do
+		for ((n = 1; n < 1000; n++)); do
+			WHAT="allocation $n, more $FAIL_MORE"
+			reframer delay 100ms "$ALWAYS"
+			nth $n filter add dev tx0 parent 1: protocol ip prio 1 \
+				matchall classid 1:3 || break
+			refused || true
+			send -F 8 -n 1
+			wait_drained
+			show
+			expect accounted empty_now
+			qdisc del dev tx0 root
+		done
+		[ $n -gt 5 ] || fail "only $n allocations"
 		qdisc del dev tx0 root
+		wait_for "no qdisc is left" used 0
 	done
-	[ $n -gt 5 ] || fail "only $n allocations"
-	qdisc del dev tx0 root
-	wait_for "no qdisc is left" used 0
 }
 
 need_faults
