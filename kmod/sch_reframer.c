@@ -562,7 +562,7 @@ static int reframer_init(struct Qdisc *sch, struct nlattr *opt,
 	if (err)
 		return err;
 
-	/* anybody may ask for tables: that there are none is theirs to know */
+	/* An error will do, without a call trace: anybody in a namespace may ask. */
 	e->sets = kvcalloc(reframer_sets(&e->conf), sizeof(*e->sets),
 			   GFP_KERNEL_ACCOUNT | __GFP_NOWARN);
 	e->flows = kvcalloc(e->conf.flows, sizeof(*e->flows),
