@@ -93,6 +93,12 @@ static void reframer_arm(struct reframer_sched_data *q, u64 expires)
 	q->armed = true;
 }
 
+/* Others read qlen without the lock. */
+static void reframer_add_qlen(struct Qdisc *sch, int packets)
+{
+	WRITE_ONCE(sch->q.qlen, sch->q.qlen + packets);
+}
+
 /* Drop a packet, the oldest of the fattest flow, from all counters. */
 static struct sk_buff *reframer_evict(struct Qdisc *sch,
 				      struct reframer_flow **victim)
@@ -102,7 +108,7 @@ static struct sk_buff *reframer_evict(struct Qdisc *sch,
 
 	if (!skb)
 		return NULL;
-	sch->q.qlen--;
+	reframer_add_qlen(sch, -1);
 	qdisc_qstats_backlog_dec(sch, skb);
 	qdisc_qstats_drop(sch);
 	return skb;
@@ -288,8 +294,8 @@ static int reframer_enqueue(struct sk_buff *skb, struct Qdisc *sch,
 		slot = reframer_flow_find(e, hash);
 	}
 	urge = reframer_urge(sch, skb);
-	sch->q.qlen++;
-	sch->qstats.backlog += len;
+	reframer_add_qlen(sch, 1);
+	qdisc_qstats_backlog_inc(sch, skb);
 	if (likely(!reframer_arrive(e, slot, skb, hash, urge)))
 		return NET_XMIT_SUCCESS;
 
@@ -320,7 +326,7 @@ static noinline void reframer_settle(struct reframer_sched_data *q)
 
 static struct sk_buff *reframer_sent(struct Qdisc *sch, struct sk_buff *skb)
 {
-	sch->q.qlen--;
+	reframer_add_qlen(sch, -1);
 	qdisc_qstats_backlog_dec(sch, skb);
 	qdisc_bstats_update(sch, skb);
 	return skb;
