@@ -348,6 +348,7 @@ test_row_12() {
 	arrived
 	expect accounted empty_now
 	diag "$n changes"
+	[ $n -gt 10 ] || fail "only $n changes"
 	timely '.r.packets_in > 1000' '.r.drops.change > 0'
 }
 
