@@ -163,4 +163,33 @@ test_perf_releases() {
 	[ "$(wc -l <"$TMP/recorded")" -ge 8 ] || fail "$(<"$TMP/recorded")"
 }
 
+# histogram MAP: of holds.bt, its buckets and how many it counts
+histogram() {
+	awk -v map="@$1:" '$1 == map { on = 1; next }
+		$0 == "" { on = 0 }
+		on { sub(/ *\|.*/, ""); n += $NF; sub(/ *[0-9]+$/, ""); list = list " " $0 }
+		END { print n + 0 list }' "$TMP/holds"
+}
+
+test_holds_bt() {
+	local seconds packets
+
+	[ -x "$HERE/../scripts/holds.bt" ] || skip "scripts/holds.bt is elsewhere"
+	command -v bpftrace >/dev/null || skip "bpftrace is missing"
+	trace_on
+	reframer delay 100ms burst 8 "$ALWAYS"
+	for seconds in 10 40 160; do	# it starts slowly, and does not tell when
+		timeout -s INT $seconds "$HERE/../scripts/holds.bt" >"$TMP/holds" 2>&1 &
+		while kill -0 $! 2>/dev/null; do
+			send -F 4 -n 16
+		done
+		! grep -q '^@packets' "$TMP/holds" || break
+	done
+	packets=$(histogram 'packets[full]')
+	WHAT=$(<"$TMP/holds")
+	[ "${packets#* }" = "[8, 16)" ] || fail "bursts of other sizes"
+	[[ $(histogram 'hold_us[full]') == "${packets%% *} ["* ]] || fail "holds are missing"
+	[ "$(grep -c '^@' "$TMP/holds")" = 2 ] || fail "more than that"
+}
+
 run_tests "$@"
