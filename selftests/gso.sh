@@ -20,39 +20,41 @@ whole() {
 		'drops == 0' ".q.bytes > $bytes"
 }
 
-# q.packets counts segments, r.packets_out what leaves.
+# q.packets counts segments, r.packets_out what leaves.  TCP that is slow sends less
+# at a time.
 WHOLE='.cap.other.max_len > 10000 and .q.packets > 4 * .r.packets_out and
 	.q.bytes / .r.packets_out > 5000'
 
 test_root() {
 	reframer slack 64us "$ALWAYS"
 	whole
-	expect "$WHOLE"
+	timely "$WHOLE"
 }
 
 test_defaults() {
 	reframer
 	whole
-	expect "$WHOLE"
+	timely "$WHOLE"
 }
 
 test_no_delay() {
 	reframer delay 0
 	whole
-	expect "$WHOLE"
+	timely "$WHOLE"
 }
 
 test_small_burst_bytes() {
 	reframer slack 64us burst_bytes 256 "$ALWAYS"
 	whole
-	expect "$WHOLE" '.r.releases.full > 0'
+	expect '.r.releases.full > 0'
+	timely "$WHOLE"
 }
 
 test_tbf() {
 	qdisc add dev tx0 root handle 1: tbf rate 1gbit burst 200kb limit 1mb
 	qdisc add dev tx0 parent 1:1 handle 10: reframer slack 64us "$ALWAYS"
 	whole
-	expect "$WHOLE"
+	timely "$WHOLE"
 }
 
 # tbf cuts what is larger than its burst.
@@ -70,7 +72,7 @@ test_qfq() {
 		qdisc add dev tx0 parent 1:1 handle 10: reframer slack 64us $ALWAYS
 		filter add dev tx0 parent 1: matchall classid 1:1"
 	whole
-	expect "$WHOLE"
+	timely "$WHOLE"
 }
 
 run_tests "$@"

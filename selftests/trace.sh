@@ -176,6 +176,7 @@ test_holds_bt() {
 
 	[ -x "$HERE/../scripts/holds.bt" ] || skip "scripts/holds.bt is elsewhere"
 	command -v bpftrace >/dev/null || skip "bpftrace is missing"
+	[ -e /sys/kernel/btf/vmlinux ] || skip "the kernel has no types for bpftrace (BTF)"
 	trace_on
 	reframer delay 100ms burst 8 "$ALWAYS"
 	for seconds in 10 40 160; do	# it starts slowly, and does not tell when
