@@ -69,7 +69,8 @@ test_row_01() {
 		# by change()
 		tree $kind delay 100ms
 		lost_by_change
-		expect root_empty '.r.drops.change == 16'
+		expect root_empty
+		timely '.r.drops.change == 16'
 		# by enqueue(), over the limit
 		send -p 1:1 -F 2 -n 2
 		show

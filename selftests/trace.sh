@@ -136,12 +136,12 @@ test_trace_releases() {
 	reframer delay 100ms burst 8 "$ALWAYS"
 	watch tx0
 	[ "$(grep -cE '^[0-9]+\.[0-9]+ dev=tx0 handle=1: hash=0x[0-9a-f]+ packets=8 bytes=800 hold=[0-9]+ reason=full$' "$TMP/watched")" = 8 ] ||
-		fail "$(<"$TMP/watched")"
+		{ too_slow "full bursts"; fail "$(<"$TMP/watched")"; }
 	watch tx1
 	[ ! -s "$TMP/watched" ] || fail "of another device: $(<"$TMP/watched")"
 	watch --summary
 	[ "$(awk '{ print $1, $2, $3, $4 }' "$TMP/watched")" = "reason releases packets packets
-full 8 64 8.0" ] || fail "$(<"$TMP/watched")"
+full 8 64 8.0" ] || { too_slow "full bursts"; fail "$(<"$TMP/watched")"; }
 }
 
 test_perf_releases() {
@@ -159,7 +159,7 @@ test_perf_releases() {
 	wait $!
 	grep -vE '^ *[0-9]+\.[0-9]+: +dev=tx0 handle=1: hash=0x[0-9a-f]+ packets=8 bytes=800 hold=[0-9]+ reason=full *$' \
 		"$TMP/recorded" >"$TMP/bad" || true
-	[ ! -s "$TMP/bad" ] || fail "$(head "$TMP/bad")"
+	[ ! -s "$TMP/bad" ] || { too_slow "full bursts"; fail "$(head "$TMP/bad")"; }
 	[ "$(wc -l <"$TMP/recorded")" -ge 8 ] || fail "$(<"$TMP/recorded")"
 }
 
@@ -190,7 +190,7 @@ test_holds_bt() {
 	WHAT=$(<"$TMP/holds")
 	[ "${packets#* }" = "[8, 16)" ] || fail "bursts of other sizes"
 	[[ $(histogram 'hold_us[full]') == "${packets%% *} ["* ]] || fail "holds are missing"
-	[ "$(grep -c '^@' "$TMP/holds")" = 2 ] || fail "more than that"
+	! grep -q '^@name' "$TMP/holds" || fail "the names are still there"
 }
 
 run_tests "$@"
