@@ -777,6 +777,11 @@ static inline struct sk_buff *reframer_pop(struct reframer_engine *e)
 	if (reframer_is_burst(e, e->turn_packets, e->turn_bytes))
 		reframer_rotate(e, flow);
 
+	/* What was held has left the cache; let it come while this one is sent. */
+	flow = reframer_first(&e->ready);
+	if (flow)
+		prefetch(flow->head);
+
 	reframer_count_out(e, skb);
 	return skb;
 }

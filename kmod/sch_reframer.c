@@ -34,6 +34,7 @@
 #include <linux/jhash.h>
 #include <linux/list.h>
 #include <linux/log2.h>
+#include <linux/prefetch.h>
 #include <linux/random.h>
 #include <linux/rtnetlink.h>
 #include <linux/skbuff.h>

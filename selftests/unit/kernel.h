@@ -24,6 +24,7 @@ typedef unsigned long long u64;
 #define min_t(type, a, b)	((type)(a) < (type)(b) ? (type)(a) : (type)(b))
 #define likely(x)		__builtin_expect(!!(x), 1)
 #define unlikely(x)		__builtin_expect(!!(x), 0)
+#define prefetch(x)		__builtin_prefetch(x)
 #define noinline		__attribute__((noinline))
 
 static inline int fls64(u64 x)
