@@ -56,9 +56,7 @@ test_over_the_limit() {
 	expect '.r.packets_in == .r.packets_out + drops + .q.qlen - 1' \
 		'drops == 170 and drops == .q.drops and drops == .r.drops.limit' \
 		'.qs[0].qlen == .q.qlen and .qs[0].backlog == .q.backlog'
-	qdisc change dev tx0 root tbf rate 1gbit burst 100kb limit 100mb
-	send -S 20 # which makes the parent look
-	wait_drained
+	unstuck -S 20
 	arrived
 	expect in_order accounted empty_now '.cap.packets == .r.packets_out - 1'
 }

@@ -105,9 +105,7 @@ test_row_02() {
 	# and those queued by the former key, which have no class
 	expect "$sum > 200 and $sum <= 300" \
 		'.r.packets_in == .r.packets_out + drops + .q.qlen - 1'
-	qdisc change dev tx0 root tbf rate 1gbit burst 100kb limit 100mb
-	send # which makes the parent look
-	wait_drained
+	unstuck
 	expect '.r.packets_out == .r.packets_in - drops' root_empty
 	# one that goes straight through
 	qdisc del dev tx0 root
@@ -187,9 +185,7 @@ test_row_06() {
 	show
 	expect '.q.qlen == 2' '.r.packets_out == 2'
 	CAPTURE_AT="$TX tx0" capture -L "$TMP/list"
-	qdisc change dev tx0 root tbf rate 1gbit burst 100kb limit 100mb
-	send -f 6
-	wait_drained
+	unstuck -f 6
 	arrived
 	[[ $(head -n 1 "$TMP/list") == "99999 "* ]] ||
 		fail "first left: $(head -n 1 "$TMP/list")"

@@ -209,6 +209,14 @@ has_peeked() {
 	[[ $QS == *'"packets_in":2,"packets_out":2,'* ]]
 }
 
+# unstuck ARGUMENTS...: its parent has tokens again; send() makes it look, and all of
+# it leaves
+unstuck() {
+	qdisc change dev tx0 root tbf rate 1gbit burst 100kb limit 100mb
+	send "$@"
+	wait_drained
+}
+
 # show: all qdiscs of tx0 as a JSON array in QS
 show() {
 	ask "qdisc show dev tx0"
