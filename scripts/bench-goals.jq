@@ -6,9 +6,10 @@ def of(metric; config): .ratios[metric][config];
 def value(metric; config):
 	.rows[] | select(.metric == metric and .config == config).median;
 
-def cost(flows; config): of("over noqueue, \(flows) flows"; config);
-def costs(config): . as $b | [1, 16, 256, 4096 |
-	. as $n | $b | cost($n; config) // empty | r] | join(", ");
+def cost(flows; config):
+	if config == "fq" then 1 else of("over noqueue, \(flows) flows"; config) end;
+def costs(config; rival): . as $b | [1, 16, 256, 4096 | . as $n | $b |
+	(cost($n; config) / cost($n; rival))? // empty | r] | join(", ");
 def chain(trains; config): of("udp, \(trains) trains: throughput"; config);
 def saved(trains; config): 1 / of("udp, \(trains) trains: cost of a packet"; config) | r;
 def web(load): of("\(load): throughput"; "reframer") | r;
@@ -22,20 +23,18 @@ def goal(name; text; measured):
 
 "| goal | measured | benchmark |", "|---|---|---|",
 goal("cost"; "instructions of a packet without a hash: 1.0 of fq; 1, 16, 256, 4096 flows";
-	costs("reframer")),
-goal("cost"; "with `delay 16us`"; costs("reframer delay 16us")),
-goal("cost"; "with `delay 0`"; costs("reframer delay 0")),
-goal("cost"; "0.5 of netem slot with fq_codel, 256 flows";
-	cost(256; "reframer") / cost(256; "netem slot") | r),
+	costs("reframer"; "fq")),
+goal("cost"; "with `delay 16us`"; costs("reframer delay 16us"; "fq")),
+goal("cost"; "with `delay 0`"; costs("reframer delay 0"; "fq")),
+goal("cost"; "0.5 of netem slot with fq_codel"; costs("reframer"; "netem slot")),
 goal("cost"; "own instructions beyond a pfifo below prio and the hash, 256 flows: 130";
 	value("beyond forced pfifo, 256 flows, hashed"; "reframer") | round),
 goal("cost"; "65536 flows: 1.5 times 16 flows";
 	(value("over noqueue, 65536 flows"; "reframer") /
 	 value("over noqueue, 16 flows"; "reframer")) // "not run" | if type == "number" then r else . end),
-goal("cost-time"; "ns of a packet without a hash: 1.0 of fq"; costs("reframer")),
-goal("cost-time"; "with `delay 0`"; costs("reframer delay 0")),
-goal("cost-time"; "0.5 of netem slot with fq_codel, 256 flows";
-	cost(256; "reframer") / cost(256; "netem slot") | r),
+goal("cost-time"; "ns of a packet without a hash: 1.0 of fq"; costs("reframer"; "fq")),
+goal("cost-time"; "with `delay 0`"; costs("reframer delay 0"; "fq")),
+goal("cost-time"; "0.5 of netem slot with fq_codel"; costs("reframer"; "netem slot")),
 goal("cpus"; "two threads on one queue: no worse than fq";
 	of("two threads"; "reframer") | r),
 goal("cpus"; "two queues: 1.8 times one";
