@@ -42,18 +42,21 @@ goal("cpus"; "two queues: 1.8 times one";
 	"two threads of one, mq"; "noqueue") | r)"),
 goal("chain"; "16 trains, 64us: 5.0 times pfifo";
 	"\(chain(16; "reframer delay 64us") | r); `slack 64us` \(chain(16;
-	"reframer delay 64us slack 64us") | r); limit \(chain(16; "limit 64us") | r)"),
+	"reframer delay 64us slack 64us") | r); limit \(chain(16; "limit 64us") | r), hashed and queued \(
+	chain(16; "limit 64us, delay 0") | r)"),
 goal("chain"; "and 1.5 times netem slot with fq_codel";
 	chain(16; "slot 64us fq_codel quantum 60000") as $rival |
 	"\(chain(16; "reframer delay 64us") / $rival | r); `slack 64us` \(chain(16;
 	"reframer delay 64us slack 64us") / $rival | r)"),
 goal("chain"; "256 trains, 128us: 3.0 times pfifo";
-	"\(chain(256; "reframer delay 128us") | r); `slack 128us noadaptive` \(chain(256;
+	"\(chain(256; "reframer delay 128us") | r); `slack 128us` \(chain(256;
+	"reframer delay 128us slack 128us") | r), also `noadaptive` \(chain(256;
 	"reframer delay 128us slack 128us noadaptive") | r); limit \(chain(256;
-	"limit 128us") | r)"),
+	"limit 128us") | r), hashed and queued \(chain(256; "limit 128us, delay 0") | r)"),
 goal("chain"; "and 1.35 times netem slot with fq_codel";
 	chain(256; "slot 128us fq_codel quantum 60000") as $rival |
-	"\(chain(256; "reframer delay 128us") / $rival | r); `slack 128us noadaptive` \(chain(256;
+	"\(chain(256; "reframer delay 128us") / $rival | r); `slack 128us` \(chain(256;
+	"reframer delay 128us slack 128us") / $rival | r), also `noadaptive` \(chain(256;
 	"reframer delay 128us slack 128us noadaptive") / $rival | r)"),
 goal("chain-cost"; "the first in instructions";
 	"\(saved(16; "reframer delay 256 packets")); limit \(saved(16; "limit 256 packets"))"),
