@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
-# What was to be reached, and what was: a table for docs/benchmarks.md.  Input: the
-# JSON of the benchmarks that were run, in one object by their names.
+# What was to be reached, and what was: rows of the table in docs/benchmarks.md.
+# Input: the JSON of the benchmarks that were run, in one object by their names.
 def r: . * 100 | round / 100;
 def of(metric; config): .ratios[metric][config];
 def value(metric; config):
@@ -21,7 +21,6 @@ def alone: of("merged, 1M x 64: throughput of a receiver with a CPU of its own";
 def goal(name; text; measured):
 	select(.[name]) | "| \(text) | \(.[name] | measured) | \(name) |";
 
-"| goal | measured | benchmark |", "|---|---|---|",
 goal("cost"; "instructions of a packet without a hash: 1.0 of fq; 1, 16, 256, 4096 flows";
 	costs("reframer"; "fq")),
 goal("cost"; "with `delay 16us`"; costs("reframer delay 16us"; "fq")),
