@@ -37,7 +37,8 @@ goal("cost-time"; "0.5 of netem slot with fq_codel"; costs("reframer"; "netem sl
 goal("cpus"; "two threads on one queue: no worse than fq";
 	of("two threads"; "reframer") | r),
 goal("cpus"; "two queues: 1.8 times one";
-	"\(value("two threads of one, mq"; "reframer") | r); noqueue \(value(
+	"\(value("two threads of one, mq"; "reframer") | r); `delay 0` \(value(
+	"two threads of one, mq"; "reframer delay 0") | r); noqueue \(value(
 	"two threads of one, mq"; "noqueue") | r)"),
 goal("chain"; "16 trains, 64us: 5.0 times pfifo";
 	"\(chain(16; "reframer delay 64us") | r); `slack 64us` \(chain(16;
