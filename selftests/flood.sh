@@ -98,14 +98,14 @@ test_many_flows() {
 }
 
 # A quiet flow with one packet in the queue is like all the others, and does not
-# lose more than they.
+# lose more than they.  Where time is real, that depends on who is woken first: the
+# senders keep in step for as long as they run.
 test_flows_of_one_packet() {
 	narrow limit 10 flows 65536
 	flood -F 2000 -n 1 -g 1000000
-	[ $((QUIET * 1000 / 160)) -gt $((LOUD / 2)) ] || {
-		too_slow "a steady flood"
+	[ "$QUIET" -gt 0 ] || fail "no packet of the quiet flows arrives"
+	! virtual_time || [ $((QUIET * 1000 / 160)) -ge "$LOUD" ] ||
 		fail "the quiet flows lose more than the others"
-	}
 }
 
 # All in the slots of one set: they only harm each other.  The quiet flows are classes
