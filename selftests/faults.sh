@@ -119,6 +119,19 @@ test_creation() {
 	works
 }
 
+# Where no two pages are next to each other, as when memory has been in use for long,
+# single ones do.
+test_single_pages() {
+	works		# so that tc has all that it needs
+	trap 'any_can_fail; cleanup' EXIT
+	echo 0 >$FAULTS/failslab/probability
+	echo 1 >$FAULTS/fail_page_alloc/min-order
+	echo 1 >"/proc/$TC_PID/make-it-fail"
+	tell "qdisc add dev tx0 root handle 1: reframer delay 1ms $ALWAYS flows 65536"
+	echo 0 >"/proc/$TC_PID/make-it-fail"
+	carries
+}
+
 # Where the kernel makes a reframer without being asked, it is reset before it is
 # destroyed, as far as it got.
 test_default_qdisc() {
