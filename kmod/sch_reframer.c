@@ -72,7 +72,6 @@ struct reframer_sched_data {
 	struct qdisc_watchdog watchdog;
 	bool armed;		/* the watchdog, until we see that it expired */
 	bool settled;		/* nothing is due before the watchdog expires */
-	bool slack_given;	/* else it follows the delay */
 	u32 perturbation;	/* of hashes of our own */
 	struct tcf_block *block;
 };
@@ -432,7 +431,7 @@ static u32 *reframer_option_value(struct reframer_config *conf, int attr)
 }
 
 /* Read @opt on top of @conf, or refuse it and name the reason. */
-static int reframer_parse(struct reframer_config *conf, bool *slack_given,
+static int reframer_parse(struct reframer_config *conf, bool *slack_follows,
 			  struct nlattr *opt, struct netlink_ext_ack *extack)
 {
 	struct nlattr *tb[TCA_REFRAMER_MAX + 1];
@@ -461,8 +460,8 @@ static int reframer_parse(struct reframer_config *conf, bool *slack_given,
 		*reframer_option_value(conf, attr) = value;
 	}
 
-	*slack_given |= !!tb[TCA_REFRAMER_SLACK];
-	if (!*slack_given)
+	*slack_follows &= !tb[TCA_REFRAMER_SLACK];
+	if (*slack_follows)
 		conf->slack = conf->delay / REFRAMER_SLACK_DIVISOR;
 	if (conf->slack > conf->delay) {
 		NL_SET_ERR_MSG_FMT_MOD(extack,
@@ -480,12 +479,12 @@ static int reframer_change(struct Qdisc *sch, struct nlattr *opt,
 	struct reframer_engine *e = &q->engine;
 	struct reframer_config conf = e->conf;
 	unsigned int packets = 0, bytes = 0;
-	bool slack_given = q->slack_given;
+	bool slack_follows = e->slack_follows;
 	struct reframer_flow *victim;
 	struct sk_buff *skb;
 	int attr, err;
 
-	err = reframer_parse(&conf, &slack_given, opt, extack);
+	err = reframer_parse(&conf, &slack_follows, opt, extack);
 	if (err)
 		return err;
 	if (roundup_pow_of_two(conf.flows) != e->conf.flows) {
@@ -504,7 +503,7 @@ static int reframer_change(struct Qdisc *sch, struct nlattr *opt,
 		WRITE_ONCE(*reframer_option_value(&e->conf, attr),
 			   *reframer_option_value(&conf, attr));
 	reframer_configure(e);
-	q->slack_given = slack_given;
+	e->slack_follows = slack_follows;
 
 	/* By our own counters: a packet that a parent peeked is in gso_skb. */
 	while (reframer_over_limit(e) || reframer_over_memory(e)) {
@@ -557,9 +556,10 @@ static int reframer_init(struct Qdisc *sch, struct nlattr *opt,
 		.adaptive	= 1,
 		.push		= 1,
 	};
+	e->slack_follows = true;
 	q->perturbation = get_random_u32();
 	if (opt) {
-		err = reframer_parse(&e->conf, &q->slack_given, opt, extack);
+		err = reframer_parse(&e->conf, &e->slack_follows, opt, extack);
 		if (err)
 			return err;
 	}
@@ -625,12 +625,13 @@ static int reframer_dump_stats(struct Qdisc *sch, struct gnet_dump *d)
 	const struct reframer_engine *e = &q->engine;
 	struct reframer_stats stats, *s = &stats;
 	struct nlattr *nest;
-	u32 memory;
+	u32 memory, lateness;
 
 	/* of one moment, so that the sums are right */
 	sch_tree_lock(sch);
 	stats = e->stats;
 	memory = e->memory;
+	lateness = e->lateness;
 	sch_tree_unlock(sch);
 
 	nest = nla_nest_start_noflag(d->skb, TCA_STATS_APP);
@@ -671,6 +672,7 @@ static int reframer_dump_stats(struct Qdisc *sch, struct gnet_dump *d)
 	    PUT_U32(FLOWS_HELD, s->flows_held) ||
 	    PUT_U32(FLOWS_READY, s->flows_ready) ||
 	    PUT_U32(FLOWS_PEAK, s->flows_peak) ||
+	    PUT_U32(LATE_MEAN, lateness / 8) ||
 	    PUT_U32(MEMORY, memory) ||
 	    PUT_U32(TABLE_BYTES,
 		    e->conf.flows * sizeof(*e->flows) +

@@ -104,6 +104,38 @@ test_slack_between() {
 	held "delay 64us slack 41us" 0@0,1@20480,2@40960,3@45056 "0+64000 0+64000 0+64000 3+64000"
 }
 
+# late_list OPTIONS LIST: as send_list, through a reframer whose timer was once late
+# by more than the delay, 992 us, which counts as the delay
+late_list() {
+	stuck "$1"
+	send -f 90
+	pause 0.01
+	unstuck -f 91
+	capture -L "$TMP/list"
+	send -x "$2" -W 200
+	wait_drained
+	arrived
+}
+
+# after_late OPTIONS LATENESS LEAVES: eight times the average lateness is 868000 ns
+# when flow 0 is due.  Flow 1, 864256 ns later, is within that, and flow 2 is not.
+after_late() {
+	local ON_TIME="\"late_mean_ns\":$2,"
+
+	until_on_time late_list "$1" 0@0,1@864256,2@868352
+	expect complete empty_now ".r.hold.late_mean_ns == $2"
+	left_at "$3"
+}
+
+test_slack_where_the_timer_is_late() {
+	after_late "" 94937 "0+992000 0+992000 2+992000"
+}
+
+# There was one timer more, as flow 91 did not leave with flow 90.
+test_slack_that_was_given_where_the_timer_is_late() {
+	after_late "slack 248us" 83070 "0+992000 1+992000 1+992000"
+}
+
 test_a_packet_joins_the_flow_that_waits() {
 	held "delay 64us slack 0" 0@0,1@4096,0@61440,1@65536,0@69632 "0+64000 1+64000 0+64000 1+64000 4+64000"
 }

@@ -196,10 +196,10 @@ throttled() {
 
 # stuck OPTIONS...: a reframer 10: below a tbf that never has tokens again; two
 # packets were sent before, of which the parent has one aside.  What is sent then
-# stays there to be looked at.
+# stays there to be looked at.  The delay is a multiple of the tick of virtual time.
 stuck() {
 	tell "qdisc add dev tx0 root handle 1: tbf rate 100bit burst 1600b limit 100mb
-		qdisc add dev tx0 parent 1:1 handle 10: reframer delay 1ms $ALWAYS $*"
+		qdisc add dev tx0 parent 1:1 handle 10: reframer delay 992us $ALWAYS $*"
 	send -n 2 -l 1500 -f 99999
 	wait_for "the parent is stuck" has_peeked
 }
@@ -323,13 +323,14 @@ timely() {
 # until_on_time COMMAND...: sends packets through a new reframer and waits for them.
 # One timer in a hundred is a tick late, in the guest itself: the next attempt is
 # not.  A qdisc that sends too late does so each time.
+ON_TIME='"late_max_ns":0,'
 until_on_time() {
 	local tries
 
 	for ((tries = 0; tries < 6; tries++)); do
 		[ $tries = 0 ] || qdisc del dev tx0 root
 		"$@"
-		[[ $QS != *'"late_max_ns":0,'* ]] || break
+		[[ $QS != *"$ON_TIME"* ]] || break
 	done
 }
 

@@ -293,7 +293,7 @@ test_statistics_are_numbers() {
 			.releases.pressure, .releases.push,
 			.releases.express, .releases.predicted,
 			.holds.paid, .holds.vain, .timers, .hold.sum_ns,
-			.hold.mean_ns, .hold.max_ns, .hold.late_max_ns,
+			.hold.mean_ns, .hold.max_ns, .hold.late_max_ns, .hold.late_mean_ns,
 			.hold.hist[], .flows.held, .flows.ready, .flows.peak,
 			.collisions, .drops.limit, .drops.memory,
 			.drops.change, .drops.reset, .drops.filter,

@@ -522,6 +522,7 @@ static void print_hold(struct stats *st)
 	__u64 mean = ratio(sum, releases) + 0.5;
 	__u64 max = number(st, TCA_REFRAMER_STATS_HOLD_MAX);
 	__u64 late = number(st, TCA_REFRAMER_STATS_LATE_MAX);
+	__u64 late_mean = number(st, TCA_REFRAMER_STATS_LATE_MEAN);
 	char buf[SPRINT_BSIZE];
 
 	if (!has(st, TCA_REFRAMER_STATS_HOLD_SUM))
@@ -533,6 +534,8 @@ static void print_hold(struct stats *st)
 		json_number("mean_ns", mean);
 		json_number("max_ns", max);
 		json_number("late_max_ns", late);
+		if (has(st, TCA_REFRAMER_STATS_LATE_MEAN))
+			json_number("late_mean_ns", late_mean);
 		json_hist(st, hist);
 		close_json_object();
 		return;
@@ -542,6 +545,8 @@ static void print_hold(struct stats *st)
 	text_time(st, "mean", mean);
 	text_time(st, "max", max);
 	text_time(st, "late", late);
+	if (has(st, TCA_REFRAMER_STATS_LATE_MEAN))
+		text_time(st, "late_mean", late_mean);
 	if (releases)
 		fputs(" hist", st->f);
 	for (i = 0; i < len; i++) {

@@ -85,6 +85,7 @@ struct model {
 	u64 told;		/* the time, as far as the engine knows it */
 	bool expired, pressed;	/* ever; the last time, what was in force: */
 	u64 expired_at, expired_delay, expired_slack;
+	u64 lateness;		/* 8 times the average */
 	u64 pressed_at;
 	int turn;		/* slot, or NONE */
 	u32 turn_packets, turn_bytes;
@@ -102,7 +103,7 @@ enum {
 	C_DROP_SMALL_HELD, C_DROP_NOT_LARGEST, C_DROP_BATCH, C_DROP_NEW_FLOW,
 	C_DROP_CHANGE, C_DROP_RESET, C_CHANGE_FULL, C_CHANGE_PRESSURE,
 	C_CHANGE_IN_TURN, C_TIMER_LATE, C_TIMER_EARLY, C_TIMER_REARMED,
-	C_SLACK_TOGETHER, C_SLACK_APART, C_HOLD_LAST, C_PUSH, C_EXPRESS,
+	C_SLACK_TOGETHER, C_SLACK_APART, C_SLACK_LATE, C_SLACK_ALL, C_HOLD_LAST, C_PUSH, C_EXPRESS,
 	C_URGE_ALONE, C_URGE_HELD, C_URGE_READY, C_PREDICTED, C_SKIP, C_PROBE,
 	C_PROBE_GOOD, C_PROBE_LATE, C_PROBE_URGE, C_PROBE_NO_DELAY, C_CREDIT,
 	C_CREDIT_MAX, C_CREDIT_GONE, C_TRUST_MAX, C_TRUST_MIN, C_PROBE_TRUSTED,
@@ -149,6 +150,8 @@ static const char *const coverage_name[C_COVERAGE] = {
 	[C_TIMER_REARMED] = "timer armed again",
 	[C_SLACK_TOGETHER] = "release before the deadline by slack",
 	[C_SLACK_APART] = "release without slack",
+	[C_SLACK_LATE] = "slack by a late timer",
+	[C_SLACK_ALL] = "slack by a timer so late that it is the delay",
 	[C_HOLD_LAST] = "hold in the last entry of the histogram",
 	[C_PUSH] = "release by push",
 	[C_EXPRESS] = "release by express",
@@ -625,14 +628,26 @@ static void model_expire(u64 now)
 {
 	const struct reframer_config *c = &t.e->conf;
 	const struct queue *q = oldest_held();
+	u64 late;
 
 	t.m.told = now;
 	if (!q || now < q->arrival + c->delay)
 		return;
+	late = now - q->arrival - c->delay;
+	t.m.lateness = t.m.lateness - t.m.lateness / 8 +
+		       (late < c->delay ? late : c->delay);
 	t.m.expired = true;
 	t.m.expired_at = now;
 	t.m.expired_delay = c->delay;
 	t.m.expired_slack = c->slack;
+	if (t.e->slack_follows && t.m.lateness > c->slack) {
+		t.m.expired_slack = t.m.lateness;
+		t.coverage[C_SLACK_LATE]++;
+	}
+	if (t.m.expired_slack > c->delay) {
+		t.m.expired_slack = c->delay;
+		t.coverage[C_SLACK_ALL]++;
+	}
 }
 
 static void model_release_due(void)
@@ -948,6 +963,7 @@ static void check_stats(void)
 		sum -= s->releases[i];
 	check(!sum, "releases and hold histogram differ");
 	same(s->late_max, w->late_max);
+	same(t.e->lateness, t.m.lateness);
 	same(s->collisions, w->collisions);
 	same(s->flows_held, t.m.held.n);
 	same(s->flows_ready, t.m.ready.n);

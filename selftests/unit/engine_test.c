@@ -120,6 +120,7 @@ static void random_change(void)
 		conf.slack = t.e->conf.slack;
 	}
 	conf.key = rekey ? !t.e->conf.key : t.e->conf.key;
+	t.e->slack_follows = below(2);
 	change(&conf);
 	if (!rekey)
 		return;
@@ -287,6 +288,35 @@ static void test_slack(void)
 		t.clock += 10;
 		drain();
 		same(sent(), 6);
+		destroy();
+	}
+}
+
+/*
+ * A slack that was not given is eight times the average lateness of the timer, if
+ * that is more: 80 after one expiry that was late by 80, of which an eighth counts.
+ */
+static void test_late_timer(void)
+{
+	struct reframer_config conf = usual;
+	int follows;
+
+	conf.slack = 10;
+	for (follows = 0; follows <= 1; follows++) {
+		directed(&conf, 1);
+		t.e->slack_follows = follows;
+		arrive(0, 1);
+		t.clock += 160;
+		arrive(1, 1);
+		t.clock += 1;
+		arrive(2, 1);
+		t.clock += 919;
+		drain();		/* 80 late */
+		same(t.e->lateness, 80);
+		same(sent(), follows ? 2 : 1);
+		t.clock += 1000;
+		drain();
+		same(sent(), 3);
 		destroy();
 	}
 }
@@ -798,6 +828,7 @@ static const struct {
 } directed_tests[] = {
 	{ "flows leave one after the other", test_grouping },
 	{ "slack releases what is due soon", test_slack },
+	{ "slack grows where the timer is late", test_late_timer },
 	{ "a full flow goes at once", test_full },
 	{ "a loud flow gives way after its burst", test_turns },
 	{ "flows share a slot only in a full set", test_collision },

@@ -20,8 +20,9 @@ enum {
 	TCA_REFRAMER_UNSPEC,
 	TCA_REFRAMER_DELAY,		/* longest time a packet is held */
 	TCA_REFRAMER_SLACK,		/* flows due within this leave together;
-					 * default: a quarter of the delay,
-					 * maximum: the delay
+					 * default: a quarter of the delay, or
+					 * eight times TCA_REFRAMER_STATS_LATE_MEAN
+					 * if that is more; maximum: the delay
 					 */
 	TCA_REFRAMER_BURST,		/* release a flow of so many packets */
 	TCA_REFRAMER_BURST_BYTES,	/* or of so many bytes */
@@ -148,6 +149,10 @@ enum {
 	TCA_REFRAMER_STATS_CLASS_READY,	/* u32: 0 held, 1 ready to be sent */
 	TCA_REFRAMER_STATS_CLASS_AGE,	/* u64: ns since the oldest packet of the
 					 * flow became held or ready
+					 */
+	TCA_REFRAMER_STATS_LATE_MEAN,	/* u32: ns, moving average of how late
+					 * the timer is, each time at most the
+					 * delay
 					 */
 	__TCA_REFRAMER_STATS_MAX
 };
