@@ -153,7 +153,7 @@ test_default_qdisc() {
 
 # what is there as it was, with the 8 packets that it holds
 as_it_was() {
-	expect '.q.handle == "10:" and .q.options.delay == 1000000' \
+	expect '.q.handle == "10:" and .q.options.delay == 992000' \
 		'.q.options.limit == 1000 and .q.options.key == "flow"' \
 		'.r.packets_in == 10 and .r.packets_out == 2' 'drops == 0'
 }
