@@ -163,7 +163,10 @@ options_round() {
 		"burst_bytes 16mb limit 10240 memory_limit 32mb $ALWAYS"
 	ebbed
 	transmitted
-	expect in_order accounted empty_now '.gen.refused == 0' \
+	# From 6.19 on the core itself refuses what comes while so many others wait for
+	# the lock of the qdisc.
+	[ -e /proc/sys/net/core/qdisc_max_burst ] || expect '.gen.refused == 0'
+	expect in_order accounted empty_now \
 		".r.packets_out == $((SENT - before))" \
 		'.r.packets_in > .gen.packets - .r.drops.filter' \
 		".r.hold.late_max_ns < $PATIENCE * 1000000" \
