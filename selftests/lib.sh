@@ -77,7 +77,7 @@ wait_for() {
 		fi
 		pause 0.05
 	done
-	fail "waited in vain until $what"
+	fail "waited in vain until $what"$'\n'"qdiscs: $QS"
 }
 
 # quiet NS COMMAND...: nothing in it shall send packets unasked, such as
