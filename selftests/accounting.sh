@@ -138,11 +138,11 @@ test_link_down_and_up() {
 	hold
 	ip_run "link set dev tx0 down"
 	show
+	ip -n "$TX" link set dev tx0 up
 	expect accounted empty_now
 	timely '.r.drops.reset == 32'
 	sent=${QS#*'"packets_out":'}
 	sent=${sent%%,*}
-	ip -n "$TX" link set dev tx0 up
 	# the configuration is still there, and so are the counters
 	capture
 	hold
