@@ -187,9 +187,9 @@ struct reframer_engine {
 	struct list_head ready;
 	u64 now;		/* the latest time that we were told */
 	u64 due;		/* HELD flows that arrived until then are due */
-	u32 lateness;		/* of the timer, ns: 8 times its moving average */
 	u64 pressed;		/* or until then, because of pressure */
 	s32 trust;		/* as a flow's credit, of all flows together */
+	u32 lateness;		/* of the timer, ns: 8 times its moving average */
 	struct reframer_flow *turn;	/* the flow that is being sent, if any */
 	u32 turn_packets;
 	u32 turn_bytes;

@@ -322,7 +322,8 @@ timely() {
 
 # until_on_time COMMAND...: sends packets through a new reframer and waits for them.
 # One timer in a hundred is a tick late, in the guest itself: the next attempt is
-# not.  A qdisc that sends too late does so each time.
+# not.  A qdisc that sends too late does so each time.  ON_TIME is what the
+# statistics of one say whose timers were in time.
 ON_TIME='"late_max_ns":0,'
 until_on_time() {
 	local tries
