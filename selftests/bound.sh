@@ -13,14 +13,19 @@
 
 need_virtual_time
 
-# send_list OPTIONS LIST: through a new reframer, see flowgen -x
+# captured LIST: see flowgen -x
+captured() {
+	capture -L "$TMP/list"
+	send -x "$1" -W 200
+	wait_drained
+	arrived
+}
+
+# send_list OPTIONS LIST: through a new reframer
 send_list() {
 	# shellcheck disable=SC2086 # words
 	reframer $1 $ALWAYS
-	capture -L "$TMP/list"
-	send -x "$2" -W 200
-	wait_drained
-	arrived
+	captured "$2"
 }
 
 # held OPTIONS LIST LEAVES: see left_at
@@ -111,10 +116,7 @@ late_list() {
 	send -f 90
 	pause 0.01
 	unstuck -f 91
-	capture -L "$TMP/list"
-	send -x "$2" -W 200
-	wait_drained
-	arrived
+	captured "$2"
 }
 
 # after_late OPTIONS LATENESS LEAVES: eight times the average lateness is 868000 ns
