@@ -188,6 +188,9 @@ struct reframer_engine {
 	u64 now;		/* the latest time that we were told */
 	u64 due;		/* HELD flows that arrived until then are due */
 	u64 pressed;		/* or until then, because of pressure */
+	u64 expires;		/* the timer, until we see that it has; 0: not armed */
+	u64 late;		/* that it is so far, as packets have told */
+	bool settled;		/* no HELD flow is due before the timer expires */
 	s32 trust;		/* as a flow's credit, of all flows together */
 	u32 lateness;		/* of the timer, ns: 8 times its moving average */
 	struct reframer_flow *turn;	/* the flow that is being sent, if any */
@@ -503,6 +506,57 @@ reframer_urge_reason(enum reframer_urge urge)
 	return urge == REFRAMER_URGE_PUSH ? REFRAMER_PUSH : REFRAMER_EXPRESS;
 }
 
+static inline bool reframer_is_due(const struct reframer_engine *e,
+				   const struct reframer_flow *flow)
+{
+	return flow->arrival <= e->due || flow->arrival <= e->pressed;
+}
+
+/* Flows are HELD and none is due, as far as we know. */
+static inline bool reframer_waiting(const struct reframer_engine *e)
+{
+	const struct reframer_flow *flow = reframer_first(&e->held);
+
+	return flow && !reframer_is_due(e, flow);
+}
+
+/* When the oldest HELD flow is due; there must be one. */
+static inline u64 reframer_deadline(const struct reframer_engine *e)
+{
+	return reframer_first(&e->held)->arrival + e->conf.delay;
+}
+
+/*
+ * How much later than the oldest one a flow may have arrived to go with it.  A
+ * timer that is late is dear, too, as in a virtual machine: most of what it costs
+ * is done between its deadline and us.  So unless the slack was given, it is eight
+ * times the lateness or more, and timers take no more than a ninth of the time.
+ */
+static inline u32 reframer_slack(const struct reframer_engine *e)
+{
+	if (!e->slack_follows)
+		return e->conf.slack;
+	return clamp_t(u32, e->lateness, e->conf.slack, e->conf.delay);
+}
+
+/* The oldest HELD flow is due, and so are those within the slack. */
+static inline void reframer_let_go(struct reframer_engine *e)
+{
+	e->due = e->now - e->conf.delay + reframer_slack(e);
+	e->settled = false;
+}
+
+/* A packet needs to know the time, and may see that the timer is late. */
+static inline void reframer_look(struct reframer_engine *e)
+{
+	e->now = reframer_clock();
+	if (list_empty(&e->held) || likely(e->now <= reframer_deadline(e)))
+		return;
+	if (e->expires)
+		e->late = e->now - e->expires;
+	reframer_let_go(e);
+}
+
 /*
  * A packet of @bytes comes for an IDLE flow: why should it not wait?  Most need no
  * time to tell; a clock is too dear to be read for each of them.
@@ -518,7 +572,7 @@ static inline enum reframer_reason reframer_begin(struct reframer_engine *e,
 	bool held;
 
 	if (unlikely(probing)) {
-		e->now = reframer_clock();
+		reframer_look(e);
 		reframer_end_probe(e, slot);
 	}
 	if (urge)
@@ -533,7 +587,7 @@ static inline enum reframer_reason reframer_begin(struct reframer_engine *e,
 		return REFRAMER_PREDICTED;
 	}
 	if (!probing)
-		e->now = reframer_clock();
+		reframer_look(e);
 	if (held)
 		return REFRAMER_WAIT;
 	set->probing |= BIT(way);
@@ -563,6 +617,7 @@ static inline bool reframer_straight(struct reframer_engine *e,
 static inline void reframer_press(struct reframer_engine *e)
 {
 	e->pressed = e->now;
+	e->settled = false;
 }
 
 /*
@@ -606,7 +661,7 @@ static inline bool reframer_arrive(struct reframer_engine *e, u32 slot,
 				reason = REFRAMER_FULL;
 		}
 		if (reason != REFRAMER_WAIT)
-			e->now = reframer_clock();
+			reframer_look(e);
 	} else {
 		reason = reframer_begin(e, slot, bytes, urge);
 		if (reason != REFRAMER_WAIT &&
@@ -634,56 +689,27 @@ static inline bool reframer_arrive(struct reframer_engine *e, u32 slot,
 	return true;
 }
 
-static inline bool reframer_is_due(const struct reframer_engine *e,
-				   const struct reframer_flow *flow)
-{
-	return flow->arrival <= e->due || flow->arrival <= e->pressed;
-}
-
-/* Flows are HELD and none is due, as far as we know. */
-static inline bool reframer_waiting(const struct reframer_engine *e)
-{
-	const struct reframer_flow *flow = reframer_first(&e->held);
-
-	return flow && !reframer_is_due(e, flow);
-}
-
-/* When the oldest HELD flow is due; there must be one. */
-static inline u64 reframer_deadline(const struct reframer_engine *e)
-{
-	return reframer_first(&e->held)->arrival + e->conf.delay;
-}
-
 /*
- * How much later than the oldest one a flow may have arrived to go with it.  A
- * timer that is late is dear, too, as in a virtual machine: most of what it costs
- * is done between its deadline and us.  So unless the slack was given, it is eight
- * times the lateness or more, and timers take no more than a ninth of the time.
- */
-static inline u32 reframer_slack(const struct reframer_engine *e)
-{
-	if (!e->slack_follows)
-		return e->conf.slack;
-	return clamp_t(u32, e->lateness, e->conf.slack, e->conf.delay);
-}
-
-/*
- * The timer has expired: if the oldest HELD flow is due, so are those within the
- * slack.
+ * The timer has expired.  If the oldest HELD flow is due, the timer is as late as
+ * that, or as late as packets have seen that it was.
  */
 static inline void reframer_expire(struct reframer_engine *e, u64 now)
 {
-	u64 deadline;
+	bool due = !list_empty(&e->held) && now >= reframer_deadline(e);
+	u64 late = e->late;
 
+	if (due)
+		late = max_t(u64, late,
+			     now - max_t(u64, reframer_deadline(e), e->expires));
 	e->now = now;
-	if (list_empty(&e->held))
-		return;
-	deadline = reframer_deadline(e);
-	if (now < deadline)
+	e->expires = 0;
+	e->late = 0;
+	if (!due && !late)
 		return;
 	e->lateness -= e->lateness / 8;
-	e->lateness += min_t(u64, now - deadline, e->conf.delay);
-	e->due = now - e->conf.delay + reframer_slack(e);
+	e->lateness += min_t(u64, late, e->conf.delay);
+	if (due)
+		reframer_let_go(e);
 }
 
 /*

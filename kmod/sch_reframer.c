@@ -70,8 +70,6 @@ struct reframer_sched_data {
 	struct tcf_proto __rcu *filter_list;
 	struct reframer_engine engine;
 	struct qdisc_watchdog watchdog;
-	bool armed;		/* the watchdog, until we see that it expired */
-	bool settled;		/* nothing is due before the watchdog expires */
 	u32 perturbation;	/* of hashes of our own */
 	struct tcf_block *block;
 };
@@ -90,7 +88,7 @@ static void reframer_trace(const struct reframer_engine *e,
 static void reframer_arm(struct reframer_sched_data *q, u64 expires)
 {
 	qdisc_watchdog_schedule_ns(&q->watchdog, expires);
-	q->armed = true;
+	q->engine.expires = expires;
 }
 
 /* Others read qlen without the lock. */
@@ -299,7 +297,6 @@ static int reframer_enqueue(struct sk_buff *skb, struct Qdisc *sch,
 	if (likely(!reframer_arrive(e, slot, skb, hash, urge)))
 		return NET_XMIT_SUCCESS;
 
-	q->settled = false;
 	if (!reframer_over_limit(e) && !reframer_over_memory(e))
 		return NET_XMIT_SUCCESS;
 	return reframer_overlimit(sch, &e->flows[slot], len, to_free);
@@ -312,15 +309,14 @@ static noinline void reframer_settle(struct reframer_sched_data *q)
 	bool queued = hrtimer_is_queued(&q->watchdog.timer);
 
 	if (reframer_waiting(e) && !queued) {
-		if (q->armed) {
-			q->armed = false;
+		if (e->expires) {
 			e->stats.timers++;
 			reframer_expire(e, ktime_get_ns());
 		}
 		if (reframer_waiting(e))
 			reframer_arm(q, reframer_deadline(e));
 	}
-	q->settled = reframer_waiting(e);
+	e->settled = reframer_waiting(e);
 	reframer_release_due(e);
 }
 
@@ -356,7 +352,7 @@ static struct sk_buff *reframer_dequeue(struct Qdisc *sch)
 		return reframer_sent(sch, reframer_pop_straight(e));
 	if (list_empty(&e->ready) &&
 	    (list_empty(&e->held) ||
-	     (q->settled && hrtimer_is_queued(&q->watchdog.timer))))
+	     (e->settled && hrtimer_is_queued(&q->watchdog.timer))))
 		return NULL;
 	return reframer_dequeue_slot(sch);
 }
@@ -371,7 +367,7 @@ static void reframer_reset(struct Qdisc *sch)
 	/* The core resets a default qdisc even if init() has failed. */
 	if (!q->engine.held.next)
 		return;
-	q->armed = false;
+	q->engine.expires = 0;
 	while ((skb = reframer_evict(sch, &victim))) {
 		q->engine.stats.lost[REFRAMER_LOST_RESET]++;
 		rtnl_kfree_skbs(skb, skb);
@@ -518,8 +514,7 @@ static int reframer_change(struct Qdisc *sch, struct nlattr *opt,
 
 	reframer_resettle(e, ktime_get_ns());
 	/* dequeue() finds out what may go now, and arms for the rest */
-	reframer_arm(q, 0);
-	q->settled = false;
+	reframer_arm(q, e->now);
 
 	sch_tree_unlock(sch);
 	return 0;

@@ -85,6 +85,7 @@ struct model {
 	u64 told;		/* the time, as far as the engine knows it */
 	bool expired, pressed;	/* ever; the last time, what was in force: */
 	u64 expired_at, expired_delay, expired_slack;
+	u64 late;		/* of the timer that is armed, as packets have told */
 	u64 lateness;		/* 8 times the average */
 	u64 pressed_at;
 	int turn;		/* slot, or NONE */
@@ -103,7 +104,8 @@ enum {
 	C_DROP_SMALL_HELD, C_DROP_NOT_LARGEST, C_DROP_BATCH, C_DROP_NEW_FLOW,
 	C_DROP_CHANGE, C_DROP_RESET, C_CHANGE_FULL, C_CHANGE_PRESSURE,
 	C_CHANGE_IN_TURN, C_TIMER_LATE, C_TIMER_EARLY, C_TIMER_REARMED,
-	C_SLACK_TOGETHER, C_SLACK_APART, C_SLACK_LATE, C_SLACK_ALL, C_HOLD_LAST, C_PUSH, C_EXPRESS,
+	C_TIMER_OVERTAKEN, C_TIMER_MISSED, C_SLACK_TOGETHER, C_SLACK_APART,
+	C_SLACK_LATE, C_SLACK_ALL, C_HOLD_LAST, C_PUSH, C_EXPRESS,
 	C_URGE_ALONE, C_URGE_HELD, C_URGE_READY, C_PREDICTED, C_SKIP, C_PROBE,
 	C_PROBE_GOOD, C_PROBE_LATE, C_PROBE_URGE, C_PROBE_NO_DELAY, C_CREDIT,
 	C_CREDIT_MAX, C_CREDIT_GONE, C_TRUST_MAX, C_TRUST_MIN, C_PROBE_TRUSTED,
@@ -148,6 +150,8 @@ static const char *const coverage_name[C_COVERAGE] = {
 	[C_TIMER_LATE] = "late timer",
 	[C_TIMER_EARLY] = "timer for nothing",
 	[C_TIMER_REARMED] = "timer armed again",
+	[C_TIMER_OVERTAKEN] = "packet that sees that the timer is late",
+	[C_TIMER_MISSED] = "late timer that finds nothing due",
 	[C_SLACK_TOGETHER] = "release before the deadline by slack",
 	[C_SLACK_APART] = "release without slack",
 	[C_SLACK_LATE] = "slack by a late timer",
@@ -206,7 +210,7 @@ static struct test {
 	struct reframer_engine *e;
 	struct model m;
 	u64 clock, clock_reads;
-	bool timer_queued, timer_armed;		/* armed: until it was seen */
+	bool timer_queued;
 	u64 timer_at, timer_late;
 	u32 hash[TAGS];
 	u64 hash_in[TAGS], hash_out[TAGS];	/* packets so far */
@@ -624,20 +628,12 @@ static void model_press(void)
 	t.m.pressed_at = t.m.told;
 }
 
-static void model_expire(u64 now)
+static void model_let_go(void)
 {
 	const struct reframer_config *c = &t.e->conf;
-	const struct queue *q = oldest_held();
-	u64 late;
 
-	t.m.told = now;
-	if (!q || now < q->arrival + c->delay)
-		return;
-	late = now - q->arrival - c->delay;
-	t.m.lateness = t.m.lateness - t.m.lateness / 8 +
-		       (late < c->delay ? late : c->delay);
 	t.m.expired = true;
-	t.m.expired_at = now;
+	t.m.expired_at = t.m.told;
 	t.m.expired_delay = c->delay;
 	t.m.expired_slack = c->slack;
 	if (t.e->slack_follows && t.m.lateness > c->slack) {
@@ -648,6 +644,41 @@ static void model_expire(u64 now)
 		t.m.expired_slack = c->delay;
 		t.coverage[C_SLACK_ALL]++;
 	}
+}
+
+/* @expires: when the timer was to, 0 if it was not armed */
+static void model_look(u64 expires)
+{
+	const struct queue *q = oldest_held();
+
+	t.m.told = t.clock;
+	if (!q || t.m.told <= q->arrival + t.e->conf.delay)
+		return;
+	t.coverage[C_TIMER_OVERTAKEN]++;
+	if (expires)
+		t.m.late = t.m.told - expires;
+	model_let_go();
+}
+
+static void model_expire(u64 expires)
+{
+	const struct queue *q = oldest_held();
+	u64 delay = t.e->conf.delay, late = t.m.late, since;
+	bool due = q && t.clock >= q->arrival + delay;
+
+	t.m.told = t.clock;
+	t.m.late = 0;
+	if (due) {
+		since = q->arrival + delay > expires ? q->arrival + delay : expires;
+		if (t.clock - since > late)
+			late = t.clock - since;
+	}
+	if (due || late)
+		t.m.lateness = t.m.lateness - t.m.lateness / 8 +
+			       (late < delay ? late : delay);
+	t.coverage[C_TIMER_MISSED] += late && !due;
+	if (due)
+		model_let_go();
 }
 
 static void model_release_due(void)
@@ -963,6 +994,7 @@ static void check_stats(void)
 		sum -= s->releases[i];
 	check(!sum, "releases and hold histogram differ");
 	same(s->late_max, w->late_max);
+	same(t.e->late, t.m.late);
 	same(t.e->lateness, t.m.lateness);
 	same(s->collisions, w->collisions);
 	same(s->flows_held, t.m.held.n);
@@ -1033,7 +1065,7 @@ static void leave(struct sk_buff *skb, const struct entry *want, bool sent)
 static void arm(u64 expires)
 {
 	t.timer_queued = true;
-	t.timer_armed = true;
+	t.e->expires = expires;
 	t.timer_at = expires;
 	t.timer_late = below(4) ? 0 : below(2 * (u64)t.e->conf.delay + 2);
 }
@@ -1093,7 +1125,7 @@ static void enqueue_urge(int hash, u32 len, u32 truesize,
 {
 	struct packet *packet = calloc(1, sizeof(*packet));
 	struct entry entry = { packet, t.hash[hash], len, truesize };
-	u64 clock_reads = t.clock_reads;
+	u64 clock_reads = t.clock_reads, expires = t.e->expires;
 	bool needs_time, pressed;
 	int slot;
 
@@ -1113,7 +1145,7 @@ static void enqueue_urge(int hash, u32 len, u32 truesize,
 	pressed = reframer_arrive(t.e, slot, &packet->skb, t.hash[hash], urge);
 	same(t.clock_reads - clock_reads, needs_time);
 	if (needs_time)
-		t.m.told = t.clock;
+		model_look(expires);
 	model_arrive(slot, &entry, urge);
 	same(pressed, model_under_pressure());
 	if (pressed)
@@ -1133,7 +1165,7 @@ static bool dequeue(void)
 	struct reframer_engine *e = t.e;
 	struct sk_buff *skb;
 	struct entry want;
-	bool expire = false;
+	u64 expires = 0;
 
 	skb = reframer_pop_straight(e);
 	if (skb) {
@@ -1143,23 +1175,28 @@ static bool dequeue(void)
 		check_all();
 		return true;
 	}
+	if (list_empty(&e->ready) && e->settled && t.timer_queued) {
+		check(!t.m.ready.n && (!oldest_held() || model_waiting()),
+		      "settled, although something is due");
+		return false;
+	}
 	if (!e->turn) {
 		if (reframer_waiting(e) && !t.timer_queued) {
-			expire = t.timer_armed;
-			t.timer_armed = false;
-			if (expire)
+			expires = e->expires;
+			if (expires)
 				reframer_expire(e, t.clock);
 			if (reframer_waiting(e))
 				arm(reframer_deadline(e));
 		}
+		e->settled = reframer_waiting(e);
 		reframer_release_due(e);
 	}
 	skb = reframer_pop(e);
 
 	if (t.m.turn == NONE) {
-		if (expire)
-			model_expire(t.clock);
-		t.coverage[C_TIMER_REARMED] += expire && model_waiting();
+		if (expires)
+			model_expire(expires);
+		t.coverage[C_TIMER_REARMED] += expires && model_waiting();
 		model_release_due();
 	}
 	check(!skb == !t.m.ready.n, "%s to send",
@@ -1169,8 +1206,8 @@ static bool dequeue(void)
 		leave(skb, &want, true);
 	} else if (oldest_held()) {
 		/* it must come back in time */
-		check(t.timer_queued && t.timer_at <=
-		      oldest_held()->arrival + e->conf.delay,
+		check(t.timer_queued && (t.timer_at <= t.clock || t.timer_at <=
+		      oldest_held()->arrival + e->conf.delay),
 		      "no timer for the oldest flow");
 	}
 	check_all();
@@ -1203,7 +1240,7 @@ static void clock_advance(u64 ns)
 	t.clock += ns;
 	if (!t.timer_queued || t.clock < t.timer_at + t.timer_late)
 		return;
-	t.coverage[C_TIMER_LATE] += t.timer_at && t.clock > t.timer_at;
+	t.coverage[C_TIMER_LATE] += t.clock > t.timer_at;
 	t.timer_queued = false;
 	run();
 }
@@ -1228,7 +1265,7 @@ static void change(const struct reframer_config *conf)
 	}
 	t.coverage[C_CHANGE_IN_TURN] += t.m.turn != NONE;
 	reframer_resettle(e, t.clock);
-	arm(0);
+	arm(e->now);
 
 	t.m.told = t.clock;
 	held = t.m.held;
@@ -1248,7 +1285,7 @@ static void change(const struct reframer_config *conf)
 static void reset(void)
 {
 	t.timer_queued = false;
-	t.timer_armed = false;
+	t.e->expires = 0;
 	while (evict() != NONE)
 		t.coverage[C_DROP_RESET]++;
 	check_all();

@@ -321,6 +321,48 @@ static void test_late_timer(void)
 	}
 }
 
+/*
+ * The timer is late, and packets that begin a hold see it: what is due by then
+ * goes, what is not stays.  They count as much lateness as they have seen.
+ */
+static void test_overtaken_timer(void)
+{
+	struct reframer_config conf = usual;
+
+	conf.slack = 0;
+	directed(&conf, 1);
+	arrive(0, 1);
+	run();				/* armed for 1000 */
+	t.clock += 500;
+	arrive(1, 1);
+	t.clock += 500;
+	arrive(2, 1);
+	run();
+	same(sent(), 0);		/* due now, not overdue */
+	t.clock += 1;
+	arrive(0, 1);
+	run();
+	same(sent(), 0);		/* joins its flow, knows no time */
+	arrive(3, 1);
+	run();
+	same(sent(), 2);
+	t.clock += 510;
+	arrive(4, 1);
+	run();
+	same(sent(), 3);
+	same(t.e->lateness, 0);
+	t.clock += 100;
+	drain();			/* nothing is due, but it is late */
+	same(t.e->lateness, 511);
+	same(sent(), 3);
+	same(t.e->stats.releases[REFRAMER_DEADLINE], 2);
+	t.clock += 1000;
+	drain();
+	same(sent(), 6);
+	same(t.e->lateness, 511 - 511 / 8 + 611);
+	destroy();
+}
+
 static void test_full(void)
 {
 	struct reframer_config conf = usual;
@@ -829,6 +871,7 @@ static const struct {
 	{ "flows leave one after the other", test_grouping },
 	{ "slack releases what is due soon", test_slack },
 	{ "slack grows where the timer is late", test_late_timer },
+	{ "packets see that the timer is late", test_overtaken_timer },
 	{ "a full flow goes at once", test_full },
 	{ "a loud flow gives way after its burst", test_turns },
 	{ "flows share a slot only in a full set", test_collision },

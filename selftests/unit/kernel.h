@@ -22,6 +22,7 @@ typedef unsigned long long u64;
 #define ARRAY_SIZE(array)	(sizeof(array) / sizeof((array)[0]))
 #define __aligned(n)		__attribute__((aligned(n)))
 #define min_t(type, a, b)	((type)(a) < (type)(b) ? (type)(a) : (type)(b))
+#define max_t(type, a, b)	((type)(a) > (type)(b) ? (type)(a) : (type)(b))
 #define clamp_t(type, x, low, high) \
 	min_t(type, (type)(x) < (type)(low) ? (low) : (x), high)
 #define likely(x)		__builtin_expect(!!(x), 1)

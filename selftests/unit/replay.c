@@ -111,7 +111,7 @@ struct run {
 	u32 n;			/* packets so far */
 	u64 now;
 	u64 timer_at;
-	bool timer_queued, armed;
+	bool timer_queued;
 	u64 timers, clocks;
 	u64 hold, hold_max;	/* of packets, ns */
 	u64 mice, mice_hold, mice_hold_max;
@@ -223,16 +223,15 @@ static noinline struct packet *dequeue(void)
 		return (struct packet *)reframer_pop_straight(e);
 	if (!e->turn) {
 		if (reframer_waiting(e) && !r.timer_queued) {
-			if (r.armed) {
-				r.armed = false;
+			if (e->expires) {
 				r.timers++;
 				r.clocks++;
 				reframer_expire(e, r.now);
 			}
 			if (reframer_waiting(e)) {
-				r.timer_at = reframer_deadline(e);
+				e->expires = reframer_deadline(e);
+				r.timer_at = e->expires;
 				r.timer_queued = true;
-				r.armed = true;
 			}
 		}
 		reframer_release_due(e);
