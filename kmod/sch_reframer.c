@@ -21,7 +21,8 @@
  *
  * dequeue() sends one flow until it is drained, then the next.  It reads the
  * clock only when the one timer, armed for the oldest flow held, has expired;
- * then all flows due within `slack` may go.
+ * then all flows due within `slack` may go.  Where the timer is late, a packet in
+ * enqueue() that needs to know the time sees it, and lets them go.
  */
 #include <linux/module.h>
 #include <linux/types.h>
