@@ -555,6 +555,8 @@ static inline void reframer_look(struct reframer_engine *e)
 	if (e->expires)
 		e->late = e->now - e->expires;
 	reframer_let_go(e);
+	/* but not the flow that begins now */
+	e->due = min_t(u64, e->due, e->now - 1);
 }
 
 /*

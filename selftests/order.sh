@@ -69,7 +69,7 @@ test_more_flows_than_slots() {
 }
 
 test_more_flows_than_slots_and_small_bursts() {
-	reframer delay 10us slack 10us flows 8 burst 2 "$ALWAYS"
+	reframer delay 1ms slack 1ms flows 8 burst 2 "$ALWAYS"
 	capture
 	send -F 100 -n 20 -o random
 	wait_drained

@@ -85,6 +85,7 @@ struct model {
 	u64 told;		/* the time, as far as the engine knows it */
 	bool expired, pressed;	/* ever; the last time, what was in force: */
 	u64 expired_at, expired_delay, expired_slack;
+	u64 expired_before;	/* not for what arrived then or later */
 	u64 late;		/* of the timer that is armed, as packets have told */
 	u64 lateness;		/* 8 times the average */
 	u64 pressed_at;
@@ -306,7 +307,8 @@ static void slots_remove(struct slots *s, int slot)
 static bool due_by_time(const struct queue *q)
 {
 	return t.m.expired && q->arrival + t.m.expired_delay <=
-			      t.m.expired_at + t.m.expired_slack;
+			      t.m.expired_at + t.m.expired_slack &&
+	       q->arrival < t.m.expired_before;
 }
 
 static bool due(const struct queue *q)
@@ -628,12 +630,13 @@ static void model_press(void)
 	t.m.pressed_at = t.m.told;
 }
 
-static void model_let_go(void)
+static void model_let_go(u64 before)
 {
 	const struct reframer_config *c = &t.e->conf;
 
 	t.m.expired = true;
 	t.m.expired_at = t.m.told;
+	t.m.expired_before = before;
 	t.m.expired_delay = c->delay;
 	t.m.expired_slack = c->slack;
 	if (t.e->slack_follows && t.m.lateness > c->slack) {
@@ -657,7 +660,7 @@ static void model_look(u64 expires)
 	t.coverage[C_TIMER_OVERTAKEN]++;
 	if (expires)
 		t.m.late = t.m.told - expires;
-	model_let_go();
+	model_let_go(t.m.told);
 }
 
 static void model_expire(u64 expires)
@@ -678,7 +681,7 @@ static void model_expire(u64 expires)
 			       (late < delay ? late : delay);
 	t.coverage[C_TIMER_MISSED] += late && !due;
 	if (due)
-		model_let_go();
+		model_let_go(U64_MAX);
 }
 
 static void model_release_due(void)

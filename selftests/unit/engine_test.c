@@ -361,6 +361,18 @@ static void test_overtaken_timer(void)
 	same(sent(), 6);
 	same(t.e->lateness, 511 - 511 / 8 + 611);
 	destroy();
+
+	/* What begins now is held, although all that is held goes. */
+	conf.slack = 1000;
+	directed(&conf, 1);
+	arrive(0, 1);
+	run();
+	t.clock += 1001;
+	arrive(1, 1);
+	run();
+	same(sent(), 1);
+	same(t.e->stats.flows_held, 1);
+	destroy();
 }
 
 static void test_full(void)
