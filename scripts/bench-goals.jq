@@ -75,4 +75,9 @@ goal("rpc"; "redis set, get, memcached: 0.99 of pfifo in instructions";
 	 . * 1000 | round / 1000] | join(", ")),
 goal("rpc-virtual"; "redis set, get, memcached in virtual time, both ways";
 	[of("redis set throughput", "redis get throughput", "memcached throughput";
-	    "reframer both ways") | . * 1000 | round / 1000] | join(", "))
+	    "reframer both ways") | . * 1000 | round / 1000] | join(", ")),
+goal("floods"; "65536 flows due at once: 64 packets' worth under the lock";
+	value("passing, 65536 flows"; "reframer noadaptive") as $packet |
+	[value("all due, longest enqueue()", "all due, longest dequeue()";
+		"reframer noadaptive") / $packet | r] |
+	"enqueue() \(.[0]), dequeue() \(.[1])")
