@@ -13,6 +13,9 @@ def costs(config; rival): . as $b | [1, 16, 256, 4096 | . as $n | $b |
 def chain(trains; config): of("udp, \(trains) trains: throughput"; config);
 def saved(trains; config): 1 / of("udp, \(trains) trains: cost of a packet"; config) | r;
 def web(load): of("\(load): throughput"; "reframer") | r;
+def requests(config):
+	[of("redis set throughput", "redis get throughput", "memcached throughput"; config) |
+	 . * 1000 | round / 1000] | join(", ");
 
 def alone: of("merged, 1M x 64: throughput of a receiver with a CPU of its own";
 	"reframer") | r;
@@ -71,11 +74,9 @@ goal("web"; "completion time 0.89 of pfifo, the receiver's work the bottleneck (
 goal("web"; "what is grouped already: 0.97 of pfifo"; web("grouped, 1M x 64")),
 goal("web"; "one bulk flow: 0.97 of pfifo"; web("one bulk flow")),
 goal("rpc"; "redis set, get, memcached: 0.99 of pfifo in instructions";
-	[of("redis set throughput", "redis get throughput", "memcached throughput"; "reframer") |
-	 . * 1000 | round / 1000] | join(", ")),
+	"\(requests("reframer")); fq \(requests("fq"))"),
 goal("rpc-virtual"; "redis set, get, memcached in virtual time, both ways";
-	[of("redis set throughput", "redis get throughput", "memcached throughput";
-	    "reframer both ways") | . * 1000 | round / 1000] | join(", ")),
+	requests("reframer both ways")),
 goal("floods"; "65536 flows due at once: 64 packets' worth under the lock";
 	value("passing, 65536 flows"; "reframer noadaptive") as $packet |
 	[value("all due, longest enqueue()", "all due, longest dequeue()";
