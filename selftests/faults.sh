@@ -202,17 +202,17 @@ changed() {
 # How many matter in each round depends on which slabs happen to be empty: to fill one,
 # fewer pages do if only one allocation fails.
 test_replace() {
-	local all=0
+	local matter=0
 
 	for FAIL_MORE in 0 1; do
 		each_fails '"handle":"10:"' replaced \
 			qdisc replace dev tx0 parent 1:1 handle 11: reframer
-		all=$((all + REFUSALS))
+		matter=$((matter + REFUSALS))
 		qdisc del dev tx0 root
 		wait_for "no qdisc is left" used 0
 	done
-	diag "$all allocations matter"
-	[ $all -ge 12 ] || fail "only $all allocations matter"
+	diag "$matter allocations matter"
+	[ $matter -ge 12 ] || fail "only $matter allocations matter"
 }
 
 replaced() { expect '.q.handle == "11:" and .r.packets_in == 0'; }
