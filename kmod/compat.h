@@ -3,6 +3,7 @@
 #ifndef _REFRAMER_COMPAT_H
 #define _REFRAMER_COMPAT_H
 
+#include <linux/hrtimer.h>
 #include <linux/netlink.h>
 #include <net/pkt_cls.h>
 
@@ -15,6 +16,15 @@ static inline int tcf_classify_qdisc(struct sk_buff *skb,
 	int action = tcf_classify(skb, NULL, tp, res, compat_mode);
 
 	return action == TC_ACT_REDIRECT ? TC_ACT_SHOT : action;
+}
+#endif
+
+#ifndef HAVE_HRTIMER_UPDATE_FUNCTION
+static inline void
+hrtimer_update_function(struct hrtimer *timer,
+			enum hrtimer_restart (*function)(struct hrtimer *))
+{
+	timer->function = function;
 }
 #endif
 

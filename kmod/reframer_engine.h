@@ -9,10 +9,19 @@
  *
  *   reframer_flow_find(), reframer_flow_at()      the slot of a packet's flow
  *   reframer_arrive()  IDLE -> HELD or READY      a packet joins its flow
- *   reframer_expire()                             the timer: which flows are due
- *   reframer_release_due()    HELD -> READY       one due flow per turn
- *   reframer_pop()            READY -> IDLE       the next packet to send
+ *   reframer_next()    HELD -> READY -> IDLE      the next packet to send
  *   reframer_drop()                               the next packet to lose
+ *
+ * From the deadline of a flow until its first packet leaves, reframer_next()
+ * returns at most
+ *
+ *   REFRAMER_STALE_MAX + (2 + k + k / REFRAMER_DUE_TURNS) * burst
+ *
+ * other packets, where k is the number of flows that were due before it:
+ *  - the clock is read when the timer has expired, or if that is late, in one of
+ *    REFRAMER_STALE_MAX calls, at the end of the turn;
+ *  - from then on READY flows have one turn after REFRAMER_DUE_TURNS of due ones.
+ * Only packets queued before a change of the key may come in between.
  *
  * A hold that gathers no second packet was in vain.  The adaptive part learns
  * from that which flows to hold, see reframer_learn() and reframer_end_probe().
@@ -23,16 +32,30 @@
  *
  * Nothing here sleeps, allocates, takes a lock or loops over more than the eight
  * ways of a set.  There is no global state: the module includes this file after
- * the kernel's headers, the unit tests after a few lines that stand in for them,
- * and both say before how to read the clock, reframer_clock().  The caller
- * serialises all calls.
+ * the kernel's headers, the unit tests after a few lines that stand in for them.
+ * Both define before what the engine needs of the world:
+ *
+ *   u64 reframer_clock()            the time, in ns
+ *   bool reframer_timer_queued(e)   the timer is armed and has not expired
+ *   void reframer_timer_arm(e, ns)  have reframer_next() called at that time
+ *   u32 reframer_timer_late(e)      ns, how late it was when it expired last
+ *
+ * The caller serialises all calls.
  */
 #ifndef _REFRAMER_ENGINE_H
 #define _REFRAMER_ENGINE_H
 
 #include <linux/pkt_sch_reframer.h>
 
+#include "reframer_urge.h"
+
 #define REFRAMER_WAYS		8
+
+/* So many calls of reframer_next() may trust a timer that should not be late. */
+#define REFRAMER_STALE_MAX	16
+
+/* So many due flows in a row have their turns while READY ones wait. */
+#define REFRAMER_DUE_TURNS	2
 
 /* A flow of a single packet below this size is not worth listing by size. */
 #define REFRAMER_FAT_BYTES	4096
@@ -55,13 +78,6 @@
 	do { } while (0)
 #endif
 
-/* What of a packet makes its flow leave at once */
-enum reframer_urge {
-	REFRAMER_NO_URGE,
-	REFRAMER_URGE_PUSH,	/* the end of a message */
-	REFRAMER_URGE_EXPRESS,	/* it must not wait */
-};
-
 enum reframer_reason {
 	REFRAMER_DEADLINE,
 	REFRAMER_FULL,
@@ -79,18 +95,18 @@ struct reframer_skb_cb {
 	u32 truesize;		/* as counted; the skb's own may change */
 };
 
-/* The options, as in the UAPI header. */
+/* The options, as in the UAPI header; those read with every packet first. */
 struct reframer_config {
 	u32 delay;
+	u32 flows;
+	u32 key;
+	u32 adaptive;
+	u32 push;
 	u32 slack;
 	u32 burst;
 	u32 burst_bytes;
 	u32 limit;
 	u32 memory_limit;
-	u32 flows;
-	u32 key;
-	u32 adaptive;
-	u32 push;
 };
 
 /*
@@ -162,7 +178,7 @@ struct reframer_stats {
 	u64 hold_hist[REFRAMER_HOLD_HIST_LEN];
 	u64 late_max;
 	u64 collisions;
-	u64 timers;		/* the caller counts */
+	u64 timers;		/* expiries of the timer */
 	u64 lost[REFRAMER_LOSSES];
 	u32 flows_held;
 	u32 flows_ready;
@@ -170,35 +186,44 @@ struct reframer_stats {
 };
 
 struct reframer_engine {
-	/* read mostly */
-	struct reframer_config conf;
+	/* read with every packet */
 	struct reframer_set *sets;
-	struct reframer_flow *flows;
 	u32 set_mask;
-	bool slack_follows;	/* conf.slack was not given: it is the least */
 	u32 hold_bytes;		/* a packet of so many is never held */
 	u32 press_qlen;		/* with so many, holding would only cause drops */
 	u32 press_memory;
+	struct reframer_config conf;
+
 	/* read and written with every packet */
-	u32 qlen;
-	u32 memory;
 	struct sk_buff *straight;	/* to be sent before any other */
 	struct list_head held;
 	struct list_head ready;
-	u64 now;		/* the latest time that we were told */
-	u64 due;		/* HELD flows that arrived until then are due */
-	u64 pressed;		/* or until then, because of pressure */
-	u64 expires;		/* the timer, until we see that it has; 0: not armed */
-	u64 late;		/* that it is so far, as packets have told */
+	u32 qlen;
+	u32 memory;
+	u32 stale;		/* calls of reframer_next() since `now` was read */
 	bool settled;		/* no HELD flow is due before the timer expires */
-	s32 trust;		/* as a flow's credit, of all flows together */
-	u32 lateness;		/* of the timer, ns: 8 times its moving average */
+
+	/* written with every packet */
+	u32 last_in;		/* hashes, to count runs */
+	u32 last_out;
+	/* packets that went straight; see reframer_sum_stats() */
+	u64 straights[REFRAMER_REASONS];
+	struct reframer_stats stats;
+
+	/* for packets that are held */
+	struct reframer_flow *flows;
 	struct reframer_flow *turn;	/* the flow that is being sent, if any */
 	u32 turn_packets;
 	u32 turn_bytes;
-	u32 last_in;		/* hashes, to count runs */
-	u32 last_out;
-	struct reframer_stats stats;
+	u64 now;		/* when the clock was read last */
+	u64 due;		/* HELD flows that arrived until then are due */
+	u64 pressed;		/* or until then, because of pressure */
+	u8 due_turns;		/* turns of due flows since one of a READY flow */
+	bool armed;		/* the timer, until we see that it has expired */
+	bool slack_follows;	/* conf.slack was not given: it is the least */
+	s32 trust;		/* as a flow's credit, of all flows together */
+	u32 lateness;		/* of the timer, ns: 8 times its moving average */
+	u64 straights_lost;
 
 	/*
 	 * Packets queued by another key, which no other packet may overtake.  Outside
@@ -452,12 +477,18 @@ static noinline void reframer_end_probe(struct reframer_engine *e, u32 slot)
 	}
 }
 
-/* A hold has ended.  When it was cut short, being alone proves nothing. */
+/*
+ * A hold has ended.  When it was cut short, being alone proves nothing.  When it
+ * ended late, as below a parent that did not ask, it has paid only if packets came
+ * closer than the delay.
+ */
 static inline void reframer_learn(struct reframer_engine *e,
 				  struct reframer_history *h, u32 packets,
 				  u64 hold)
 {
 	if (packets > 1) {
+		if ((u64)packets * e->conf.delay <= hold)
+			return;
 		e->stats.holds_paid++;
 		e->trust = min_t(s32, e->trust + REFRAMER_CREDIT_PAID,
 				 REFRAMER_TRUST_MAX);
@@ -539,24 +570,20 @@ static inline u32 reframer_slack(const struct reframer_engine *e)
 	return clamp_t(u32, e->lateness, e->conf.slack, e->conf.delay);
 }
 
-/* The oldest HELD flow is due, and so are those within the slack. */
-static inline void reframer_let_go(struct reframer_engine *e)
+/* Read the clock.  If the oldest HELD flow is due, so are those within the slack. */
+static noinline void reframer_look(struct reframer_engine *e)
 {
-	e->due = e->now - e->conf.delay + reframer_slack(e);
-	e->settled = false;
-}
+	u64 over;
 
-/* A packet needs to know the time, and may see that the timer is late. */
-static inline void reframer_look(struct reframer_engine *e)
-{
 	e->now = reframer_clock();
-	if (list_empty(&e->held) || likely(e->now <= reframer_deadline(e)))
+	e->stale = 0;
+	if (list_empty(&e->held) || likely(e->now < reframer_deadline(e)))
 		return;
-	if (e->expires)
-		e->late = e->now - e->expires;
-	reframer_let_go(e);
-	/* but not the flow that begins now */
-	e->due = min_t(u64, e->due, e->now - 1);
+	over = e->now - e->conf.delay;
+	/* but not a flow that begins now */
+	e->due = max_t(u64, over, min_t(u64, over + reframer_slack(e),
+					e->now - 1));
+	e->settled = false;
 }
 
 /*
@@ -599,19 +626,20 @@ static inline enum reframer_reason reframer_begin(struct reframer_engine *e,
 
 /*
  * A packet that need not wait takes no slot if nothing could be sent before it.
- * What comes after it, of its own flow, too, will be sent after it.
+ * What comes after it, of its own flow, too, will be sent after it.  So none goes
+ * straight while a HELD flow is due, or may be.
  */
 static inline bool reframer_straight(struct reframer_engine *e,
 				     struct sk_buff *skb,
 				     enum reframer_reason reason)
 {
 	if (e->straight || !list_empty(&e->ready) ||
+	    (!e->settled && !list_empty(&e->held)) ||
 	    reframer_under_pressure(e))
 		return false;
 	e->straight = skb;
+	e->straights[reason]++;
 	reframer_on_release(e, skb, 1, qdisc_pkt_len(skb), 0, reason);
-	e->stats.releases[reason]++;
-	e->stats.hold_hist[0]++;
 	return true;
 }
 
@@ -662,8 +690,12 @@ static inline bool reframer_arrive(struct reframer_engine *e, u32 slot,
 			else if (reframer_is_burst(e, flow->qlen, flow->bytes))
 				reason = REFRAMER_FULL;
 		}
-		if (reason != REFRAMER_WAIT)
+		if (reason != REFRAMER_WAIT) {
 			reframer_look(e);
+			/* then it has its place before the READY flows */
+			if (reframer_is_due(e, flow))
+				reason = REFRAMER_WAIT;
+		}
 	} else {
 		reason = reframer_begin(e, slot, bytes, urge);
 		if (reason != REFRAMER_WAIT &&
@@ -692,40 +724,47 @@ static inline bool reframer_arrive(struct reframer_engine *e, u32 slot,
 }
 
 /*
- * The timer has expired.  If the oldest HELD flow is due, the timer is as late as
- * that, or as late as packets have seen that it was.
- */
-static inline void reframer_expire(struct reframer_engine *e, u64 now)
-{
-	bool due = !list_empty(&e->held) && now >= reframer_deadline(e);
-	u64 late = e->late;
-
-	if (due)
-		late = max_t(u64, late,
-			     now - max_t(u64, reframer_deadline(e), e->expires));
-	e->now = now;
-	e->expires = 0;
-	e->late = 0;
-	if (!due && !late)
-		return;
-	e->lateness -= e->lateness / 8;
-	e->lateness += min_t(u64, late, e->conf.delay);
-	if (due)
-		reframer_let_go(e);
-}
-
-/*
- * Between two turns, one due flow goes behind the READY ones.  One per turn is
- * enough to starve nobody: every turn takes at most one flow from READY.
+ * The next turn is that of the oldest due flow, if there is one.  But READY flows
+ * must not starve either.
  */
 static inline void reframer_release_due(struct reframer_engine *e)
 {
 	struct reframer_flow *flow = reframer_first(&e->held);
 
-	if (!flow || !reframer_is_due(e, flow))
+	if (!flow || !reframer_is_due(e, flow) || e->former.qlen ||
+	    (e->due_turns == REFRAMER_DUE_TURNS && !list_empty(&e->ready))) {
+		e->due_turns = 0;
 		return;
+	}
+	if (e->due_turns < REFRAMER_DUE_TURNS)
+		e->due_turns++;
 	reframer_release(e, flow, flow->arrival <= e->due ? REFRAMER_DEADLINE :
 							    REFRAMER_PRESSURE);
+	list_move(&flow->node, &e->ready);
+}
+
+/* Between two turns: let a due flow go, or have us called when one is due. */
+static noinline void reframer_settle(struct reframer_engine *e)
+{
+	bool queued = reframer_timer_queued(e);
+
+	if (reframer_waiting(e) &&
+	    (!queued || e->stale >= REFRAMER_STALE_MAX)) {
+		if (e->armed && !queued) {
+			e->armed = false;
+			e->stats.timers++;
+			e->lateness -= e->lateness / 8;
+			e->lateness += min_t(u32, reframer_timer_late(e),
+					     e->conf.delay);
+		}
+		reframer_look(e);
+		if (reframer_waiting(e) && !queued) {
+			e->armed = true;
+			reframer_timer_arm(e, reframer_deadline(e));
+		}
+	}
+	e->settled = reframer_waiting(e);
+	reframer_release_due(e);
 }
 
 /* The flow has sent or lost its last packet. */
@@ -797,8 +836,6 @@ static inline struct sk_buff *reframer_pop_straight(struct reframer_engine *e)
 		return NULL;
 	skb = reframer_take_straight(e);
 	reframer_count_out(e, skb);
-	e->stats.bursts++;
-	e->stats.burst_hist[0]++;
 	return skb;
 }
 
@@ -813,8 +850,8 @@ static noinline void reframer_rotate(struct reframer_engine *e,
 }
 
 /*
- * The next packet to send after that, or NULL.  A turn lasts until its flow is
- * drained or has had its burst.
+ * The next packet of a READY flow, or NULL.  A turn lasts until its flow is drained
+ * or has had its burst.
  */
 static inline struct sk_buff *reframer_pop(struct reframer_engine *e)
 {
@@ -838,6 +875,37 @@ static inline struct sk_buff *reframer_pop(struct reframer_engine *e)
 
 	reframer_count_out(e, skb);
 	return skb;
+}
+
+/* When a flow may be due, or is READY */
+static noinline struct sk_buff *reframer_next_slot(struct reframer_engine *e)
+{
+	if (e->straight) {
+		/* the last one before we have looked */
+		e->settled = false;
+		return reframer_pop_straight(e);
+	}
+	if (!e->turn)
+		reframer_settle(e);
+	return reframer_pop(e);
+}
+
+/*
+ * The next packet to send, or NULL until the timer expires.  Called after every
+ * packet that comes, mostly for one that goes straight through or to find nothing
+ * due: then the timer is queued, and to see that is all we do.
+ */
+static inline struct sk_buff *reframer_next(struct reframer_engine *e)
+{
+	if (list_empty(&e->held) ||
+	    (e->settled && ++e->stale < REFRAMER_STALE_MAX &&
+	     reframer_timer_queued(e))) {
+		if (e->straight)
+			return reframer_pop_straight(e);
+		if (list_empty(&e->ready))
+			return NULL;
+	}
+	return reframer_next_slot(e);
 }
 
 /*
@@ -873,8 +941,12 @@ static inline struct sk_buff *reframer_drop(struct reframer_engine *e,
 	struct sk_buff *skb;
 
 	*victim = reframer_victim(e);
-	if (!*victim)
-		return e->straight ? reframer_take_straight(e) : NULL;
+	if (!*victim) {
+		if (!e->straight)
+			return NULL;
+		e->straights_lost++;
+		return reframer_take_straight(e);
+	}
 	skb = reframer_take(e, *victim);
 	reframer_relist(e, *victim);
 	return skb;
@@ -882,7 +954,8 @@ static inline struct sk_buff *reframer_drop(struct reframer_engine *e,
 
 /*
  * After a change of the configuration: flows that no longer need to wait.  It
- * looks at every HELD flow; not for the datapath.
+ * looks at every HELD flow; not for the datapath.  Then the caller has
+ * reframer_next() called at once, which finds out what is due and arms the timer.
  */
 static inline void reframer_resettle(struct reframer_engine *e, u64 now)
 {
@@ -894,6 +967,8 @@ static inline void reframer_resettle(struct reframer_engine *e, u64 now)
 			reframer_release(e, flow, REFRAMER_FULL);
 	if (reframer_under_pressure(e))
 		reframer_press(e);
+	e->armed = false;
+	e->settled = false;
 }
 
 /* All packets of a READY flow go behind those of the former ones. */
@@ -919,6 +994,28 @@ static inline void reframer_retire(struct reframer_engine *e,
 	flow->qlen = 0;
 	flow->bytes = 0;
 	reframer_empty(e, flow);
+}
+
+/*
+ * All statistics.  A packet that goes straight is counted once, when it comes; here
+ * it becomes a release without a hold and, unless it was lost or is still here, a
+ * burst of one packet.
+ */
+static inline void reframer_sum_stats(const struct reframer_engine *e,
+				      struct reframer_stats *s)
+{
+	u64 straights = 0;
+	int i;
+
+	*s = e->stats;
+	for (i = 0; i < REFRAMER_REASONS; i++) {
+		s->releases[i] += e->straights[i];
+		straights += e->straights[i];
+	}
+	s->hold_hist[0] += straights;
+	straights -= e->straights_lost + !!e->straight;
+	s->bursts += straights;
+	s->burst_hist[0] += straights;
 }
 
 /*

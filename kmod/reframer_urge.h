@@ -10,6 +10,13 @@
 #ifndef _REFRAMER_URGE_H
 #define _REFRAMER_URGE_H
 
+/* What of a packet makes its flow leave at once */
+enum reframer_urge {
+	REFRAMER_NO_URGE,
+	REFRAMER_URGE_PUSH,	/* the end of a message */
+	REFRAMER_URGE_EXPRESS,	/* it must not wait */
+};
+
 #define REFRAMER_VLAN_TAGS	2
 #define REFRAMER_EXT_HEADERS	8	/* of IPv6, as many as are walked */
 

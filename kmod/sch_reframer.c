@@ -20,9 +20,9 @@
  * whose message ends.  Over the limit, the fattest flow loses from its head.
  *
  * dequeue() sends one flow until it is drained, then the next.  It reads the
- * clock only when the one timer, armed for the oldest flow held, has expired;
- * then all flows due within `slack` may go.  Where the timer is late, a packet in
- * enqueue() that needs to know the time sees it, and lets them go.
+ * clock when the one timer, armed for the oldest flow held, has expired; then all
+ * flows due within `slack` may go.  In case the timer is late, so does one call in
+ * 16 while flows are held.
  */
 #include <linux/module.h>
 #include <linux/types.h>
@@ -55,11 +55,13 @@ static void reframer_trace(const struct reframer_engine *e,
 		reframer_trace(e, head, packets, bytes, hold, reason);	\
 } while (0)
 
+static bool reframer_timer_queued(const struct reframer_engine *e);
+static void reframer_timer_arm(struct reframer_engine *e, u64 expires);
+static u32 reframer_timer_late(const struct reframer_engine *e);
 #define reframer_clock()	ktime_get_ns()
 
 #include "reframer_trace.h"
 #include "reframer_engine.h"
-#include "reframer_urge.h"
 
 #define CREATE_TRACE_POINTS
 #include "reframer_trace.h"	/* again, with the reasons known */
@@ -67,29 +69,62 @@ static void reframer_trace(const struct reframer_engine *e,
 /* The most packets that one enqueue() drops: a bound on the work in it */
 #define REFRAMER_DROP_BATCH	64
 
+/* The cache lines of the engine count from here. */
 struct reframer_sched_data {
 	struct tcf_proto __rcu *filter_list;
 	struct reframer_engine engine;
 	struct qdisc_watchdog watchdog;
+	u32 timer_late;		/* ns, when the watchdog expired last */
 	u32 perturbation;	/* of hashes of our own */
 	struct tcf_block *block;
 };
+
+static struct reframer_sched_data *
+reframer_of(const struct reframer_engine *e)
+{
+	return container_of(e, struct reframer_sched_data, engine);
+}
 
 static void reframer_trace(const struct reframer_engine *e,
 			   const struct sk_buff *head, u32 packets, u32 bytes,
 			   u64 hold, int reason)
 {
-	const struct reframer_sched_data *q =
-		container_of(e, struct reframer_sched_data, engine);
-
-	trace_reframer_release(q->watchdog.qdisc, reframer_skb_cb(head)->hash,
+	trace_reframer_release(reframer_of(e)->watchdog.qdisc,
+			       reframer_skb_cb(head)->hash,
 			       packets, bytes, hold, reason);
 }
 
-static void reframer_arm(struct reframer_sched_data *q, u64 expires)
+static bool reframer_timer_queued(const struct reframer_engine *e)
 {
-	qdisc_watchdog_schedule_ns(&q->watchdog, expires);
-	q->engine.expires = expires;
+	return hrtimer_is_queued(&reframer_of(e)->watchdog.timer);
+}
+
+static void reframer_timer_arm(struct reframer_engine *e, u64 expires)
+{
+	qdisc_watchdog_schedule_ns(&reframer_of(e)->watchdog, expires);
+}
+
+static u32 reframer_timer_late(const struct reframer_engine *e)
+{
+	return READ_ONCE(reframer_of(e)->timer_late);
+}
+
+/*
+ * The watchdog, which also measures how late it is.  dequeue() could not tell that
+ * from a parent or a device that did not ask in time.
+ */
+static enum hrtimer_restart reframer_watchdog(struct hrtimer *timer)
+{
+	struct reframer_sched_data *q =
+		container_of(timer, struct reframer_sched_data, watchdog.timer);
+	u64 late = ktime_get_ns() -
+		   ktime_to_ns(hrtimer_get_softexpires(timer));
+
+	WRITE_ONCE(q->timer_late, min_t(u64, late, U32_MAX));
+	rcu_read_lock();
+	__netif_schedule(qdisc_root(q->watchdog.qdisc));
+	rcu_read_unlock();
+	return HRTIMER_NORESTART;
 }
 
 /* Others read qlen without the lock. */
@@ -303,59 +338,17 @@ static int reframer_enqueue(struct sk_buff *skb, struct Qdisc *sch,
 	return reframer_overlimit(sch, &e->flows[slot], len, to_free);
 }
 
-/* Between two turns: let one due flow go, or arm the watchdog for the next. */
-static noinline void reframer_settle(struct reframer_sched_data *q)
+static struct sk_buff *reframer_dequeue(struct Qdisc *sch)
 {
-	struct reframer_engine *e = &q->engine;
-	bool queued = hrtimer_is_queued(&q->watchdog.timer);
+	struct reframer_sched_data *q = qdisc_priv(sch);
+	struct sk_buff *skb = reframer_next(&q->engine);
 
-	if (reframer_waiting(e) && !queued) {
-		if (e->expires) {
-			e->stats.timers++;
-			reframer_expire(e, ktime_get_ns());
-		}
-		if (reframer_waiting(e))
-			reframer_arm(q, reframer_deadline(e));
-	}
-	e->settled = reframer_waiting(e);
-	reframer_release_due(e);
-}
-
-static struct sk_buff *reframer_sent(struct Qdisc *sch, struct sk_buff *skb)
-{
+	if (!skb)
+		return NULL;
 	reframer_add_qlen(sch, -1);
 	qdisc_qstats_backlog_dec(sch, skb);
 	qdisc_bstats_update(sch, skb);
 	return skb;
-}
-
-static noinline struct sk_buff *reframer_dequeue_slot(struct Qdisc *sch)
-{
-	struct reframer_sched_data *q = qdisc_priv(sch);
-	struct sk_buff *skb;
-
-	if (!q->engine.turn)
-		reframer_settle(q);
-	skb = reframer_pop(&q->engine);
-	return skb ? reframer_sent(sch, skb) : NULL;
-}
-
-/*
- * Called after every enqueue(), mostly for a packet that goes straight through
- * or to find nothing due: then the watchdog is armed, and to see that is all we do.
- */
-static struct sk_buff *reframer_dequeue(struct Qdisc *sch)
-{
-	struct reframer_sched_data *q = qdisc_priv(sch);
-	struct reframer_engine *e = &q->engine;
-
-	if (e->straight)
-		return reframer_sent(sch, reframer_pop_straight(e));
-	if (list_empty(&e->ready) &&
-	    (list_empty(&e->held) ||
-	     (e->settled && hrtimer_is_queued(&q->watchdog.timer))))
-		return NULL;
-	return reframer_dequeue_slot(sch);
 }
 
 static void reframer_reset(struct Qdisc *sch)
@@ -368,7 +361,7 @@ static void reframer_reset(struct Qdisc *sch)
 	/* The core resets a default qdisc even if init() has failed. */
 	if (!q->engine.held.next)
 		return;
-	q->engine.expires = 0;
+	q->engine.armed = false;
 	while ((skb = reframer_evict(sch, &victim))) {
 		q->engine.stats.lost[REFRAMER_LOST_RESET]++;
 		rtnl_kfree_skbs(skb, skb);
@@ -514,8 +507,7 @@ static int reframer_change(struct Qdisc *sch, struct nlattr *opt,
 		qdisc_tree_reduce_backlog(sch, packets, bytes);
 
 	reframer_resettle(e, ktime_get_ns());
-	/* dequeue() finds out what may go now, and arms for the rest */
-	reframer_arm(q, e->now);
+	reframer_timer_arm(e, e->now);
 
 	sch_tree_unlock(sch);
 	return 0;
@@ -540,6 +532,7 @@ static int reframer_init(struct Qdisc *sch, struct nlattr *opt,
 	int err;
 
 	qdisc_watchdog_init(&q->watchdog, sch);
+	hrtimer_update_function(&q->watchdog.timer, reframer_watchdog);
 
 	e->conf = (struct reframer_config) {
 		.delay		= REFRAMER_DELAY_DEFAULT,
@@ -575,6 +568,8 @@ static int reframer_init(struct Qdisc *sch, struct nlattr *opt,
 
 	BUILD_BUG_ON(sizeof(struct reframer_set) != 64);
 	BUILD_BUG_ON(sizeof(long) == 8 && sizeof(struct reframer_flow) != 64);
+	BUILD_BUG_ON(sizeof(long) == 8 &&
+		     offsetof(struct reframer_sched_data, engine.last_in) != 128);
 	reframer_engine_init(e);
 	return 0;
 }
@@ -625,7 +620,7 @@ static int reframer_dump_stats(struct Qdisc *sch, struct gnet_dump *d)
 
 	/* of one moment, so that the sums are right */
 	sch_tree_lock(sch);
-	stats = e->stats;
+	reframer_sum_stats(e, &stats);
 	memory = e->memory;
 	lateness = e->lateness;
 	sch_tree_unlock(sch);

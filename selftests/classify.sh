@@ -412,6 +412,7 @@ test_classes_are_the_flows() {
 	stuck burst 3
 	classes
 	expect '.list == []'
+	qdisc change dev tx0 parent 1:1 reframer delay 99200us
 	send -F 100 -n 2
 	show
 	classes

@@ -80,15 +80,29 @@ bounded() {
 	qdisc del dev tx0 root
 }
 
+# held_together FLOWS: their packets come together, a microsecond after each other;
+# two of the flows have their turn before each burst of the flood
+held_together() {
+	local list="" i
+
+	for ((i = 1; i <= $1; i++)); do
+		list+=${list:+,}$i@$((100000 + i * 1000))+59100000*16
+	done
+	bounded $((8 * (($1 + 1) / 2) + $1)) noadaptive "$list"
+}
+
 # After what the parent has set aside, a burst of the flood, and one packet of each
-# quiet flow.  One that was held waits for a second burst.
+# quiet flow
 test_the_wait_is_bounded() {
 	local gap="+17100000*57"
 
 	virtual_time || skip "needs virtual time (time-travel=inf-cpu)"
 	bounded $((1 + 8 + 1)) "" "1@100000$gap"
 	bounded $((1 + 8 + 4)) "" "1@100000$gap,2@110000$gap,3@120000$gap,4@130000$gap"
-	bounded $((1 + 8 + 8 + 1)) noadaptive "1@100000$gap"
+	held_together 1
+	held_together 2
+	held_together 4
+	held_together 8
 }
 
 test_many_flows() {

@@ -178,7 +178,7 @@ static void fuzz_operation(void)
 	case 12:	/* a timer for nothing */
 		t.coverage[C_TIMER_EARLY] += t.timer_queued &&
 					     t.clock < t.timer_at;
-		t.timer_queued = false;
+		expire();
 		run();
 		break;
 	case 13:

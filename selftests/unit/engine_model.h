@@ -25,7 +25,11 @@
 #include "kernel.h"
 #include "ktap.h"
 
+struct reframer_engine;
 static u64 reframer_clock(void);
+static bool reframer_timer_queued(const struct reframer_engine *e);
+static void reframer_timer_arm(struct reframer_engine *e, u64 expires);
+static u32 reframer_timer_late(const struct reframer_engine *e);
 #include "reframer_engine.h"
 
 #define FLOWS_MAX	64
@@ -67,6 +71,8 @@ struct queue {
 	u32 owner;		/* the hash that found the slot empty last */
 	struct history history;	/* of the owner */
 	bool shared;		/* not empty since another hash came */
+	bool overdue;		/* its deadline is over: how many calls of */
+	u64 calls, calls_most;	/* reframer_next() since then, and may be? */
 	int n;
 	struct entry entry[LIMIT_MAX + 1];
 };
@@ -85,8 +91,10 @@ struct model {
 	u64 told;		/* the time, as far as the engine knows it */
 	bool expired, pressed;	/* ever; the last time, what was in force: */
 	u64 expired_at, expired_delay, expired_slack;
-	u64 expired_before;	/* not for what arrived then or later */
-	u64 late;		/* of the timer that is armed, as packets have told */
+	int stale;		/* calls since the time was told */
+	bool settled;		/* nothing is due before the timer */
+	bool armed;
+	int due_turns;		/* of due flows, since one of a READY flow */
 	u64 lateness;		/* 8 times the average */
 	u64 pressed_at;
 	int turn;		/* slot, or NONE */
@@ -99,24 +107,25 @@ struct model {
 /* What a run must have seen, or it has tested less than it says. */
 enum {
 	C_DEADLINE, C_FULL, C_PRESSURE, C_NO_DELAY, C_COLLISION_FULL,
-	C_COLLISION_SHARED, C_JOIN_READY, C_DUE_BEHIND_READY, C_TURN_DRAINED,
+	C_COLLISION_SHARED, C_JOIN_READY, C_DUE_BEFORE_READY, C_DUE_AFTER_READY,
+	C_DUE_AFTER_FORMER, C_DUE_URGE, C_OVERDUE_MOST, C_TURN_DRAINED,
 	C_TURN_PACKETS, C_TURN_BYTES, C_TURN_DROPPED, C_DROP_IN_TURN,
 	C_DROP_LIMIT, C_DROP_MEMORY, C_DROP_HELD, C_DROP_SMALL_READY,
 	C_DROP_SMALL_HELD, C_DROP_NOT_LARGEST, C_DROP_BATCH, C_DROP_NEW_FLOW,
 	C_DROP_CHANGE, C_DROP_RESET, C_CHANGE_FULL, C_CHANGE_PRESSURE,
 	C_CHANGE_IN_TURN, C_TIMER_LATE, C_TIMER_EARLY, C_TIMER_REARMED,
-	C_TIMER_OVERTAKEN, C_TIMER_MISSED, C_SLACK_TOGETHER, C_SLACK_APART,
+	C_TIMER_OVERTAKEN, C_TIMER_STALE, C_SLACK_TOGETHER, C_SLACK_APART,
 	C_SLACK_LATE, C_SLACK_ALL, C_HOLD_LAST, C_PUSH, C_EXPRESS,
 	C_URGE_ALONE, C_URGE_HELD, C_URGE_READY, C_PREDICTED, C_SKIP, C_PROBE,
 	C_PROBE_GOOD, C_PROBE_LATE, C_PROBE_URGE, C_PROBE_NO_DELAY, C_CREDIT,
 	C_CREDIT_MAX, C_CREDIT_GONE, C_TRUST_MAX, C_TRUST_MIN, C_PROBE_TRUSTED,
 	C_PROBE_WASTED, C_PROBE_PATIENCE, C_PROBE_DOUBT,
-	C_HOLD_PAID, C_HOLD_VAIN, C_HOLD_NEUTRAL,
+	C_HOLD_PAID, C_HOLD_VAIN, C_HOLD_NEUTRAL, C_HOLD_LATE,
 	C_BACKOFF_LESS, C_BACKOFF_MAX, C_HISTORY_KEPT, C_HISTORY_LOST,
 	C_COLLISION_CLASS, C_COLLISION_IN_CLASS, C_REKEY_HELD, C_REKEY_READY,
 	C_REKEY_IN_TURN, C_REKEY_FORMER, C_REKEY_FORMER_IN_TURN, C_FORMER_FIRST,
 	C_FORMER_BURST, C_DROP_FORMER, C_STRAIGHT_SECOND, C_STRAIGHT_READY,
-	C_STRAIGHT_PRESSURE, C_STRAIGHT_PROBE, C_STRAIGHT_URGE,
+	C_STRAIGHT_PRESSURE, C_STRAIGHT_DUE, C_STRAIGHT_LAST, C_STRAIGHT_PROBE, C_STRAIGHT_URGE,
 	C_STRAIGHT_FOLLOWED, C_STRAIGHT_HELD, C_REKEY_STRAIGHT, C_DROP_STRAIGHT,
 	C_COVERAGE
 };
@@ -129,7 +138,11 @@ static const char *const coverage_name[C_COVERAGE] = {
 	[C_COLLISION_FULL] = "collision in a full set",
 	[C_COLLISION_SHARED] = "collision in a shared slot",
 	[C_JOIN_READY] = "packet that joins a READY flow",
-	[C_DUE_BEHIND_READY] = "due flow behind a READY one",
+	[C_DUE_BEFORE_READY] = "turn of a due flow before READY ones",
+	[C_DUE_AFTER_READY] = "due flow that waits for a READY one's turn",
+	[C_DUE_AFTER_FORMER] = "due flow that waits for packets of the former key",
+	[C_DUE_URGE] = "urgent packet of a due flow",
+	[C_OVERDUE_MOST] = "due flow that waits for two bursts and more",
 	[C_TURN_DRAINED] = "turn that drains its flow",
 	[C_TURN_PACKETS] = "turn that ends by burst",
 	[C_TURN_BYTES] = "turn that ends by burst_bytes",
@@ -152,7 +165,7 @@ static const char *const coverage_name[C_COVERAGE] = {
 	[C_TIMER_EARLY] = "timer for nothing",
 	[C_TIMER_REARMED] = "timer armed again",
 	[C_TIMER_OVERTAKEN] = "packet that sees that the timer is late",
-	[C_TIMER_MISSED] = "late timer that finds nothing due",
+	[C_TIMER_STALE] = "call that does not trust the timer",
 	[C_SLACK_TOGETHER] = "release before the deadline by slack",
 	[C_SLACK_APART] = "release without slack",
 	[C_SLACK_LATE] = "slack by a late timer",
@@ -182,6 +195,7 @@ static const char *const coverage_name[C_COVERAGE] = {
 	[C_HOLD_PAID] = "hold that pays",
 	[C_HOLD_VAIN] = "hold in vain",
 	[C_HOLD_NEUTRAL] = "hold cut short",
+	[C_HOLD_LATE] = "hold too late to prove anything",
 	[C_BACKOFF_LESS] = "hold that lowers the backoff",
 	[C_BACKOFF_MAX] = "hold in vain at the largest backoff",
 	[C_HISTORY_KEPT] = "flow that is known from before",
@@ -199,6 +213,8 @@ static const char *const coverage_name[C_COVERAGE] = {
 	[C_STRAIGHT_SECOND] = "packet that may go but behind a straight one",
 	[C_STRAIGHT_READY] = "packet that may go but behind READY flows",
 	[C_STRAIGHT_PRESSURE] = "packet that may go, under pressure",
+	[C_STRAIGHT_DUE] = "packet that may go, while a flow may be due",
+	[C_STRAIGHT_LAST] = "straight packet that a due flow waits for",
 	[C_STRAIGHT_PROBE] = "straight packet by prediction",
 	[C_STRAIGHT_URGE] = "straight packet that is urgent",
 	[C_STRAIGHT_FOLLOWED] = "straight packet that its flow follows",
@@ -212,7 +228,8 @@ static struct test {
 	struct model m;
 	u64 clock, clock_reads;
 	bool timer_queued;
-	u64 timer_at, timer_late;
+	u64 timer_at, timer_late;	/* it will fire so much later */
+	u64 timer_was_late;
 	u64 changed_at;		/* which asks for the timer at once */
 	u32 hash[TAGS];
 	u64 hash_in[TAGS], hash_out[TAGS];	/* packets so far */
@@ -307,9 +324,13 @@ static void slots_remove(struct slots *s, int slot)
 
 static bool due_by_time(const struct queue *q)
 {
-	return t.m.expired && q->arrival + t.m.expired_delay <=
-			      t.m.expired_at + t.m.expired_slack &&
-	       q->arrival < t.m.expired_before;
+	u64 deadline = q->arrival + t.m.expired_delay;
+
+	if (!t.m.expired)
+		return false;
+	return deadline <= t.m.expired_at ||
+	       (deadline <= t.m.expired_at + t.m.expired_slack &&
+		q->arrival < t.m.expired_at);
 }
 
 static bool due(const struct queue *q)
@@ -339,7 +360,9 @@ static void model_learn(struct queue *q, u64 hold)
 {
 	struct history *h = &q->history;
 
-	if (q->n > 1) {
+	if (q->n > 1 && q->n * (u64)t.e->conf.delay <= hold) {
+		t.coverage[C_HOLD_LATE]++;
+	} else if (q->n > 1) {
 		t.m.stats.holds_paid++;
 		t.coverage[C_HOLD_PAID]++;
 		t.coverage[C_CREDIT_MAX] += h->credit == 7;
@@ -567,6 +590,10 @@ static bool model_straight(const struct entry *new, enum reframer_reason reason)
 		t.coverage[C_STRAIGHT_READY] += !before;
 		return false;
 	}
+	if (t.m.held.n && !t.m.settled) {
+		t.coverage[C_STRAIGHT_DUE]++;
+		return false;
+	}
 	t.m.straight = *new;
 	if (model_under_pressure()) {
 		t.coverage[C_STRAIGHT_PRESSURE]++;
@@ -606,6 +633,10 @@ static void model_arrive(int slot, const struct entry *new,
 			model_end_probe(q);
 	}
 	reason = q->state == READY ? REFRAMER_WAIT : model_reason(q, new, urge);
+	if (q->state == HELD && reason != REFRAMER_WAIT && due(q)) {
+		t.coverage[C_DUE_URGE]++;
+		reason = REFRAMER_WAIT;
+	}
 	if (begins && reason != REFRAMER_WAIT)
 		straight = model_straight(new, reason);
 	if (begins && (!straight || q->history.probing))
@@ -629,15 +660,22 @@ static void model_press(void)
 {
 	t.m.pressed = true;
 	t.m.pressed_at = t.m.told;
+	t.m.settled = false;
 }
 
-static void model_let_go(u64 before)
+/* The engine reads the clock: which flows are due? */
+static void model_look(void)
 {
 	const struct reframer_config *c = &t.e->conf;
+	const struct queue *q = oldest_held();
 
+	t.m.told = t.clock;
+	t.m.stale = 0;
+	if (!q || t.m.told < q->arrival + c->delay)
+		return;
+	t.m.settled = false;
 	t.m.expired = true;
 	t.m.expired_at = t.m.told;
-	t.m.expired_before = before;
 	t.m.expired_delay = c->delay;
 	t.m.expired_slack = c->slack;
 	if (t.e->slack_follows && t.m.lateness > c->slack) {
@@ -650,49 +688,48 @@ static void model_let_go(u64 before)
 	}
 }
 
-/* @expires: when the timer was to, 0 if it was not armed */
-static void model_look(u64 expires)
+/* Between two turns.  Returns when the timer is to fire, or 0 */
+static u64 model_settle(bool timer_queued)
 {
-	const struct queue *q = oldest_held();
+	u64 delay = t.e->conf.delay, late = t.timer_was_late, arm = 0;
 
-	t.m.told = t.clock;
-	if (!q || t.m.told <= q->arrival + t.e->conf.delay)
-		return;
-	t.coverage[C_TIMER_OVERTAKEN]++;
-	if (expires)
-		t.m.late = t.m.told - expires;
-	model_let_go(t.m.told);
-}
-
-static void model_expire(u64 expires)
-{
-	const struct queue *q = oldest_held();
-	u64 delay = t.e->conf.delay, late = t.m.late, since;
-	bool due = q && t.clock >= q->arrival + delay;
-
-	t.m.told = t.clock;
-	t.m.late = 0;
-	if (due) {
-		since = q->arrival + delay > expires ? q->arrival + delay : expires;
-		if (t.clock - since > late)
-			late = t.clock - since;
+	if (model_waiting() && (!timer_queued || t.m.stale >= 16)) {
+		t.coverage[C_TIMER_STALE] += timer_queued;
+		if (t.m.armed && !timer_queued) {
+			t.m.armed = false;
+			t.m.stats.timers++;
+			t.m.lateness = t.m.lateness - t.m.lateness / 8 +
+				       (late < delay ? late : delay);
+			t.coverage[C_TIMER_REARMED] +=
+				t.clock < oldest_held()->arrival + delay;
+		}
+		model_look();
+		if (model_waiting() && !timer_queued) {
+			t.m.armed = true;
+			arm = oldest_held()->arrival + delay;
+		}
 	}
-	if (due || late)
-		t.m.lateness = t.m.lateness - t.m.lateness / 8 +
-			       (late < delay ? late : delay);
-	t.coverage[C_TIMER_MISSED] += late && !due;
-	if (due)
-		model_let_go(U64_MAX);
+	t.m.settled = model_waiting();
+	return arm;
 }
 
 static void model_release_due(void)
 {
 	struct queue *q = oldest_held();
+	int slot, i;
 	u64 held;
 
-	if (!q || !due(q))
+	if (!q || !due(q) || t.m.queue[FORMER].n ||
+	    (t.m.due_turns == 2 && t.m.ready.n)) {
+		t.coverage[C_DUE_AFTER_READY] += q && due(q) &&
+						 t.m.due_turns == 2;
+		t.coverage[C_DUE_AFTER_FORMER] += q && due(q) &&
+						  t.m.queue[FORMER].n;
+		t.m.due_turns = 0;
 		return;
-	t.coverage[C_DUE_BEHIND_READY] += t.m.ready.n > 0;
+	}
+	t.coverage[C_DUE_BEFORE_READY] += t.m.ready.n > 0;
+	slot = t.m.held.slot[0];
 	if (due_by_time(q)) {
 		held = t.m.told - q->arrival;
 		if (!t.m.expired_slack)
@@ -701,10 +738,15 @@ static void model_release_due(void)
 			      held);
 		t.coverage[C_SLACK_APART] += !t.m.expired_slack;
 		t.coverage[C_SLACK_TOGETHER] += held < t.m.expired_delay;
-		model_release(t.m.held.slot[0], REFRAMER_DEADLINE);
+		model_release(slot, REFRAMER_DEADLINE);
 	} else {
-		model_release(t.m.held.slot[0], REFRAMER_PRESSURE);
+		model_release(slot, REFRAMER_PRESSURE);
 	}
+	/* before all others */
+	for (i = t.m.ready.n - 1; i > 0; i--)
+		t.m.ready.slot[i] = t.m.ready.slot[i - 1];
+	t.m.ready.slot[0] = slot;
+	t.m.due_turns += t.m.due_turns < 2;
 }
 
 static struct entry model_take(int slot)
@@ -717,6 +759,7 @@ static struct entry model_take(int slot)
 	if (!q->n) {
 		slots_remove(q->state == HELD ? &t.m.held : &t.m.ready, slot);
 		q->state = IDLE;
+		q->overdue = false;
 		q->shared = false;
 		if (slot == t.m.turn)
 			model_end_turn();
@@ -970,9 +1013,18 @@ static void check_sets(void)
 	}
 }
 
+static struct reframer_stats stats(void)
+{
+	struct reframer_stats s;
+
+	reframer_sum_stats(t.e, &s);
+	return s;
+}
+
 static void check_stats(void)
 {
-	const struct reframer_stats *s = &t.e->stats, *w = &t.m.stats;
+	const struct reframer_stats sums = stats(), *s = &sums;
+	const struct reframer_stats *w = &t.m.stats;
 	u64 sum = 0;
 	int i;
 
@@ -998,7 +1050,7 @@ static void check_stats(void)
 		sum -= s->releases[i];
 	check(!sum, "releases and hold histogram differ");
 	same(s->late_max, w->late_max);
-	same(t.e->late, t.m.late);
+	same(s->timers, w->timers);
 	same(t.e->lateness, t.m.lateness);
 	same(s->collisions, w->collisions);
 	same(s->flows_held, t.m.held.n);
@@ -1024,6 +1076,8 @@ static void check_all(void)
 						    NULL),
 	      "wrong straight packet");
 	same(e->now, t.m.told);
+	same(e->settled, t.m.settled);
+	same(e->due_turns, t.m.due_turns);
 	same(e->qlen, model_qlen());
 	same(e->memory, model_memory());
 	check_list("HELD", &e->held, &t.m.held);
@@ -1066,10 +1120,22 @@ static void leave(struct sk_buff *skb, const struct entry *want, bool sent)
 	free(packet);
 }
 
-static void arm(u64 expires)
+static bool reframer_timer_queued(const struct reframer_engine *e)
 {
+	(void)e;
+	return t.timer_queued;
+}
+
+static u32 reframer_timer_late(const struct reframer_engine *e)
+{
+	(void)e;
+	return t.timer_was_late;
+}
+
+static void reframer_timer_arm(struct reframer_engine *e, u64 expires)
+{
+	(void)e;
 	t.timer_queued = true;
-	t.e->expires = expires;
 	t.timer_at = expires;
 	t.timer_late = below(4) ? 0 : below(2 * (u64)t.e->conf.delay + 2);
 }
@@ -1129,7 +1195,7 @@ static void enqueue_urge(int hash, u32 len, u32 truesize,
 {
 	struct packet *packet = calloc(1, sizeof(*packet));
 	struct entry entry = { packet, t.hash[hash], len, truesize };
-	u64 clock_reads = t.clock_reads, expires = t.e->expires;
+	u64 clock_reads = t.clock_reads;
 	bool needs_time, pressed;
 	int slot;
 
@@ -1148,8 +1214,11 @@ static void enqueue_urge(int hash, u32 len, u32 truesize,
 	needs_time = model_needs_time(&t.m.queue[slot], &entry, urge);
 	pressed = reframer_arrive(t.e, slot, &packet->skb, t.hash[hash], urge);
 	same(t.clock_reads - clock_reads, needs_time);
-	if (needs_time)
-		model_look(expires);
+	if (needs_time) {
+		t.coverage[C_TIMER_OVERTAKEN] += oldest_held() && t.clock >
+			oldest_held()->arrival + t.e->conf.delay;
+		model_look();
+	}
 	model_arrive(slot, &entry, urge);
 	same(pressed, model_under_pressure());
 	if (pressed)
@@ -1164,59 +1233,101 @@ static void enqueue_urge(int hash, u32 len, u32 truesize,
 		overlimit(slot);
 }
 
+/* So many calls of reframer_next() may a flow wait, see reframer_engine.h. */
+static u64 calls_most(int due_before)
+{
+	return REFRAMER_STALE_MAX +
+	       (2 + due_before + due_before / 2) * (u64)t.e->conf.burst +
+	       t.m.queue[FORMER].n;
+}
+
+/* One call more for all flows whose deadline is over */
+static void count_calls(void)
+{
+	struct queue *q;
+	int i;
+
+	for (i = 0; i < t.m.held.n; i++) {
+		q = &t.m.queue[t.m.held.slot[i]];
+		if (q->overdue || q->arrival + t.e->conf.delay > t.clock)
+			continue;
+		q->overdue = true;
+		q->calls = 0;
+		q->calls_most = calls_most(i);
+	}
+	for (i = 0; i < (int)t.e->conf.flows; i++)
+		t.m.queue[i].calls += t.m.queue[i].overdue;
+}
+
+/* A packet of @slot was sent, or none. */
+static void check_calls(int slot)
+{
+	struct queue *q;
+	int i;
+
+	for (i = 0; i < (int)t.e->conf.flows; i++) {
+		q = &t.m.queue[i];
+		if (i == slot || !q->n) {
+			t.coverage[C_OVERDUE_MOST] +=
+				q->overdue && q->calls > 2 * t.e->conf.burst + 1;
+			q->overdue = false;
+		}
+		check(!q->overdue || q->calls <= q->calls_most,
+		      "slot %d is overdue for more than %llu calls",
+		      i, q->calls_most);
+	}
+}
+
 static bool dequeue(void)
 {
 	struct reframer_engine *e = t.e;
+	bool queued = t.timer_queued, none_due, straight;
+	int slot = NONE;
 	struct sk_buff *skb;
 	struct entry want;
-	u64 expires = 0;
+	u64 arm = 0;
 
-	skb = reframer_pop_straight(e);
-	if (skb) {
-		check(t.m.straight.packet, "nothing goes straight");
-		want = model_pop();
-		leave(skb, &want, true);
-		check_all();
-		return true;
-	}
-	if (list_empty(&e->ready) && e->settled && t.timer_queued) {
-		check(!t.m.ready.n && (!oldest_held() || model_waiting()),
-		      "settled, although something is due");
-		return false;
-	}
-	if (!e->turn) {
-		if (reframer_waiting(e) && !t.timer_queued) {
-			expires = e->expires;
-			if (expires)
-				reframer_expire(e, t.clock);
-			if (reframer_waiting(e))
-				arm(reframer_deadline(e));
-		}
-		e->settled = reframer_waiting(e);
-		reframer_release_due(e);
-	}
-	skb = reframer_pop(e);
+	count_calls();
+	skb = reframer_next(e);
 
-	if (t.m.turn == NONE) {
-		if (expires)
-			model_expire(expires);
-		t.coverage[C_TIMER_REARMED] += expires && model_waiting();
+	none_due = !t.m.held.n || (t.m.settled && ++t.m.stale < 16 && queued);
+	straight = t.m.straight.packet;
+	if (straight && !none_due) {
+		t.m.settled = false;
+		t.coverage[C_STRAIGHT_LAST]++;
+	} else if (!straight && t.m.turn == NONE &&
+		   (!none_due || t.m.ready.n)) {
+		arm = model_settle(queued);
 		model_release_due();
 	}
-	check(!skb == !t.m.ready.n, "%s to send",
+	check(!skb == !(straight || t.m.ready.n), "%s to send",
 	      skb ? "nothing" : "there is a packet");
+	if (arm)
+		check(t.timer_queued && t.timer_at == arm,
+		      "the timer is not armed for the oldest flow");
 	if (skb) {
+		if (!straight)
+			slot = t.m.ready.slot[0];
 		want = model_pop();
 		leave(skb, &want, true);
 	} else if (oldest_held()) {
+		check(model_waiting(), "nothing to send, although a flow is due");
 		/* it must come back in time */
 		check(t.timer_queued &&
 		      (t.timer_at <= oldest_held()->arrival + e->conf.delay ||
 		       t.timer_at == t.changed_at),
 		      "no timer for the oldest flow");
 	}
+	check_calls(slot);
 	check_all();
 	return skb;
+}
+
+/* The timer fires, maybe too early */
+static void expire(void)
+{
+	t.timer_was_late = t.clock > t.timer_at ? t.clock - t.timer_at : 0;
+	t.timer_queued = false;
 }
 
 static void run(void)
@@ -1231,7 +1342,7 @@ static void run(void)
 static void drain(void)
 {
 	do {
-		t.timer_queued = false;
+		expire();
 		while (dequeue())
 			;
 	} while (t.timer_queued && t.timer_at <= t.clock);
@@ -1246,7 +1357,7 @@ static void clock_advance(u64 ns)
 	if (!t.timer_queued || t.clock < t.timer_at + t.timer_late)
 		return;
 	t.coverage[C_TIMER_LATE] += t.clock > t.timer_at;
-	t.timer_queued = false;
+	expire();
 	run();
 }
 
@@ -1271,9 +1382,13 @@ static void change(const struct reframer_config *conf)
 	t.coverage[C_CHANGE_IN_TURN] += t.m.turn != NONE;
 	reframer_resettle(e, t.clock);
 	t.changed_at = t.clock;
-	arm(t.changed_at);
+	reframer_timer_arm(e, t.changed_at);
 
 	t.m.told = t.clock;
+	t.m.armed = false;
+	t.m.settled = false;
+	for (i = 0; i < (int)e->conf.flows; i++)
+		t.m.queue[i].overdue = false;
 	held = t.m.held;
 	for (i = 0; i < held.n; i++) {
 		if (model_full(&t.m.queue[held.slot[i]])) {
@@ -1291,7 +1406,8 @@ static void change(const struct reframer_config *conf)
 static void reset(void)
 {
 	t.timer_queued = false;
-	t.e->expires = 0;
+	t.e->armed = false;
+	t.m.armed = false;
 	while (evict() != NONE)
 		t.coverage[C_DROP_RESET]++;
 	check_all();

@@ -9,6 +9,9 @@
 #include <stdint.h>
 #include <strings.h>		/* ffs() */
 
+#include <linux/if_ether.h>
+#include <netinet/in.h>		/* IPPROTO_* */
+
 typedef uint8_t u8;
 typedef uint16_t u16;
 typedef uint32_t u32;
@@ -76,6 +79,12 @@ static inline void list_del(struct list_head *entry)
 	entry->next->prev = entry->prev;
 	entry->next = NULL;
 	entry->prev = NULL;
+}
+
+static inline void list_move(struct list_head *entry, struct list_head *list)
+{
+	list_del(entry);
+	list_add(entry, list);
 }
 
 static inline void list_move_tail(struct list_head *entry,

@@ -20,6 +20,11 @@ static void on_release(const struct sk_buff *head, u32 packets, u64 hold);
 #define reframer_on_release(e, head, packets, bytes, hold, reason)	\
 	on_release(head, packets, hold)
 static u64 reframer_clock(void);
+static bool timer_queued(void);
+static void timer_arm(u64 expires);
+#define reframer_timer_queued(e)	timer_queued()
+#define reframer_timer_arm(e, expires)	timer_arm(expires)
+#define reframer_timer_late(e)		0	/* never */
 #include "reframer_engine.h"
 
 #ifndef TABLES
@@ -112,7 +117,7 @@ struct run {
 	u64 now;
 	u64 timer_at;
 	bool timer_queued;
-	u64 timers, clocks;
+	u64 clocks;
 	u64 hold, hold_max;	/* of packets, ns */
 	u64 mice, mice_hold, mice_hold_max;
 };
@@ -133,6 +138,17 @@ static u64 reframer_clock(void)
 {
 	r.clocks += !measures_gaps();
 	return r.now;
+}
+
+static bool timer_queued(void)
+{
+	return r.timer_queued;
+}
+
+static void timer_arm(u64 expires)
+{
+	r.timer_queued = true;
+	r.timer_at = expires;
 }
 
 /* Every packet, before it joins its flow. */
@@ -217,26 +233,7 @@ static noinline void enqueue(struct packet *p, u32 hash,
 
 static noinline struct packet *dequeue(void)
 {
-	struct reframer_engine *e = &r.e;
-
-	if (e->straight)
-		return (struct packet *)reframer_pop_straight(e);
-	if (!e->turn) {
-		if (reframer_waiting(e) && !r.timer_queued) {
-			if (e->expires) {
-				r.timers++;
-				r.clocks++;
-				reframer_expire(e, r.now);
-			}
-			if (reframer_waiting(e)) {
-				e->expires = reframer_deadline(e);
-				r.timer_at = e->expires;
-				r.timer_queued = true;
-			}
-		}
-		reframer_release_due(e);
-	}
-	return (struct packet *)reframer_pop(e);
+	return (struct packet *)reframer_next(&r.e);
 }
 
 /*
@@ -827,7 +824,7 @@ static void table_slack(void)
 			printf("| %s | %u/4 | %.2f | %.1f %% | %.1f | %.3f | %.2f |\n",
 			       t->name, quarters, burst(),
 			       100 * burst() / optimum(t), mean_hold(),
-			       per_packet(r.timers), per_packet(r.clocks));
+			       per_packet(r.e.stats.timers), per_packet(r.clocks));
 		}
 	}
 }
@@ -853,7 +850,7 @@ static void report(const struct traffic *t)
 		       (double)r.mice_hold_max / US);
 	printf("holds paid %llu vain %llu\n"
 	       "timers %llu clock reads %llu (%.3f per packet)\n",
-	       s->holds_paid, s->holds_vain, r.timers, r.clocks,
+	       s->holds_paid, s->holds_vain, s->timers, r.clocks,
 	       per_packet(r.clocks));
 }
 

@@ -4,15 +4,10 @@
  * as is linear, and a parser that is written for nothing but to be simple has
  * to come to the same result.
  */
-#include <linux/if_ether.h>
-#include <netinet/in.h>
-
 #define CORPUS		"urge"
 #define FUZZ_PREFIXES	true
 #include "fuzz.h"
 
-#define reframer_clock()	0
-#include "reframer_engine.h"
 #include "reframer_urge.h"
 
 #define OUT_OF_PACKET	(-1)

@@ -8,13 +8,9 @@
  * the byte is there that decides.
  */
 #include <stdlib.h>
-#include <linux/if_ether.h>
-#include <netinet/in.h>
 
 #include "kernel.h"
 #include "ktap.h"
-#define reframer_clock() 0
-#include "reframer_engine.h"
 #include "reframer_urge.h"
 
 #define RANDOM		1000000
