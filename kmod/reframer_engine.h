@@ -507,9 +507,10 @@ static inline void reframer_learn(struct reframer_engine *e,
 	}
 }
 
+/* HELD -> READY, to be sent @first or behind the others */
 static noinline void reframer_release(struct reframer_engine *e,
 				      struct reframer_flow *flow,
-				      enum reframer_reason reason)
+				      enum reframer_reason reason, bool first)
 {
 	u32 way;
 	struct reframer_set *set = reframer_way_of(e, flow, &way);
@@ -520,7 +521,10 @@ static noinline void reframer_release(struct reframer_engine *e,
 	reframer_learn(e, &set->history[way], flow->qlen, hold);
 	e->stats.releases[reason]++;
 	e->stats.hold_hist[class]++;
-	list_move_tail(&flow->node, &e->ready);
+	if (first)
+		list_move(&flow->node, &e->ready);
+	else
+		list_move_tail(&flow->node, &e->ready);
 	set->ready |= BIT(way);
 	e->stats.flows_held--;
 	e->stats.flows_ready++;
@@ -571,7 +575,7 @@ static inline u32 reframer_slack(const struct reframer_engine *e)
 }
 
 /* Read the clock.  If the oldest HELD flow is due, so are those within the slack. */
-static noinline void reframer_look(struct reframer_engine *e)
+static inline void reframer_look(struct reframer_engine *e)
 {
 	u64 over;
 
@@ -715,7 +719,7 @@ static inline bool reframer_arrive(struct reframer_engine *e, u32 slot,
 	}
 	flow->tail = skb;
 	if (reason != REFRAMER_WAIT)
-		reframer_release(e, flow, reason);
+		reframer_release(e, flow, reason, false);
 
 	if (likely(!reframer_under_pressure(e)))
 		return false;
@@ -739,8 +743,8 @@ static inline void reframer_release_due(struct reframer_engine *e)
 	if (e->due_turns < REFRAMER_DUE_TURNS)
 		e->due_turns++;
 	reframer_release(e, flow, flow->arrival <= e->due ? REFRAMER_DEADLINE :
-							    REFRAMER_PRESSURE);
-	list_move(&flow->node, &e->ready);
+							    REFRAMER_PRESSURE,
+			 true);
 }
 
 /* Between two turns: let a due flow go, or have us called when one is due. */
@@ -827,18 +831,6 @@ static inline struct sk_buff *reframer_take_straight(struct reframer_engine *e)
 	return skb;
 }
 
-/* The packet that goes straight through, if there is one. */
-static inline struct sk_buff *reframer_pop_straight(struct reframer_engine *e)
-{
-	struct sk_buff *skb;
-
-	if (!e->straight)
-		return NULL;
-	skb = reframer_take_straight(e);
-	reframer_count_out(e, skb);
-	return skb;
-}
-
 /* The flow of the turn has had its burst; it queues up again behind the others. */
 static noinline void reframer_rotate(struct reframer_engine *e,
 				     struct reframer_flow *flow)
@@ -877,35 +869,39 @@ static inline struct sk_buff *reframer_pop(struct reframer_engine *e)
 	return skb;
 }
 
-/* When a flow may be due, or is READY */
-static noinline struct sk_buff *reframer_next_slot(struct reframer_engine *e)
+/*
+ * Asks, once before each call of reframer_next(), whether a HELD flow may be due.
+ * While the timer is queued none is, unless it is late.
+ */
+static inline bool reframer_check_due(struct reframer_engine *e)
 {
+	return !list_empty(&e->held) &&
+	       (!e->settled || ++e->stale >= REFRAMER_STALE_MAX ||
+		!reframer_timer_queued(e));
+}
+
+/* There is nothing to send until the timer expires, if no flow is @due. */
+static inline bool reframer_idle(const struct reframer_engine *e, bool due)
+{
+	return !due && !e->straight && list_empty(&e->ready);
+}
+
+/* The next packet to send, or NULL: then the timer is armed for the rest. */
+static inline struct sk_buff *reframer_next(struct reframer_engine *e, bool due)
+{
+	struct sk_buff *skb;
+
 	if (e->straight) {
 		/* the last one before we have looked */
-		e->settled = false;
-		return reframer_pop_straight(e);
+		if (due)
+			e->settled = false;
+		skb = reframer_take_straight(e);
+		reframer_count_out(e, skb);
+		return skb;
 	}
 	if (!e->turn)
 		reframer_settle(e);
 	return reframer_pop(e);
-}
-
-/*
- * The next packet to send, or NULL until the timer expires.  Called after every
- * packet that comes, mostly for one that goes straight through or to find nothing
- * due: then the timer is queued, and to see that is all we do.
- */
-static inline struct sk_buff *reframer_next(struct reframer_engine *e)
-{
-	if (list_empty(&e->held) ||
-	    (e->settled && ++e->stale < REFRAMER_STALE_MAX &&
-	     reframer_timer_queued(e))) {
-		if (e->straight)
-			return reframer_pop_straight(e);
-		if (list_empty(&e->ready))
-			return NULL;
-	}
-	return reframer_next_slot(e);
 }
 
 /*
@@ -964,7 +960,7 @@ static inline void reframer_resettle(struct reframer_engine *e, u64 now)
 	e->now = now;
 	list_for_each_entry_safe(flow, next, &e->held, node)
 		if (reframer_is_burst(e, flow->qlen, flow->bytes))
-			reframer_release(e, flow, REFRAMER_FULL);
+			reframer_release(e, flow, REFRAMER_FULL, false);
 	if (reframer_under_pressure(e))
 		reframer_press(e);
 	e->armed = false;
@@ -1028,7 +1024,7 @@ static inline void reframer_rekey(struct reframer_engine *e, u64 now)
 
 	e->now = now;
 	list_for_each_entry_safe(flow, next, &e->held, node)
-		reframer_release(e, flow, REFRAMER_PRESSURE);
+		reframer_release(e, flow, REFRAMER_PRESSURE, false);
 	list_for_each_entry_safe(flow, next, &e->ready, node)
 		if (flow != &e->former)
 			reframer_retire(e, flow);

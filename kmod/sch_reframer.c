@@ -338,10 +338,10 @@ static int reframer_enqueue(struct sk_buff *skb, struct Qdisc *sch,
 	return reframer_overlimit(sch, &e->flows[slot], len, to_free);
 }
 
-static struct sk_buff *reframer_dequeue(struct Qdisc *sch)
+static noinline struct sk_buff *reframer_dequeue_skb(struct Qdisc *sch, bool due)
 {
 	struct reframer_sched_data *q = qdisc_priv(sch);
-	struct sk_buff *skb = reframer_next(&q->engine);
+	struct sk_buff *skb = reframer_next(&q->engine, due);
 
 	if (!skb)
 		return NULL;
@@ -349,6 +349,17 @@ static struct sk_buff *reframer_dequeue(struct Qdisc *sch)
 	qdisc_qstats_backlog_dec(sch, skb);
 	qdisc_bstats_update(sch, skb);
 	return skb;
+}
+
+/* Called after every enqueue(), mostly to find nothing due: that is quick. */
+static struct sk_buff *reframer_dequeue(struct Qdisc *sch)
+{
+	struct reframer_sched_data *q = qdisc_priv(sch);
+	bool due = reframer_check_due(&q->engine);
+
+	if (reframer_idle(&q->engine, due))
+		return NULL;
+	return reframer_dequeue_skb(sch, due);
 }
 
 static void reframer_reset(struct Qdisc *sch)

@@ -1281,14 +1281,15 @@ static void check_calls(int slot)
 static bool dequeue(void)
 {
 	struct reframer_engine *e = t.e;
-	bool queued = t.timer_queued, none_due, straight;
+	bool queued = t.timer_queued, due, none_due, straight;
 	int slot = NONE;
 	struct sk_buff *skb;
 	struct entry want;
 	u64 arm = 0;
 
 	count_calls();
-	skb = reframer_next(e);
+	due = reframer_check_due(e);
+	skb = reframer_idle(e, due) ? NULL : reframer_next(e, due);
 
 	none_due = !t.m.held.n || (t.m.settled && ++t.m.stale < 16 && queued);
 	straight = t.m.straight.packet;

@@ -233,7 +233,10 @@ static noinline void enqueue(struct packet *p, u32 hash,
 
 static noinline struct packet *dequeue(void)
 {
-	return (struct packet *)reframer_next(&r.e);
+	bool due = reframer_check_due(&r.e);
+
+	return reframer_idle(&r.e, due) ?
+	       NULL : (struct packet *)reframer_next(&r.e, due);
 }
 
 /*
