@@ -136,6 +136,23 @@ unpair() {
 	ip netns del "$RX" 2>/dev/null || true
 }
 
+# slow_device RING GAP [bql=1]: tx0 is now a device that sends a packet every GAP us,
+# and stops its queue (slownic).  A test that calls this has to call unpair() before
+# it ends.
+slow_device() {
+	local module=${REFRAMER_MODULE:-}
+
+	module=${module%/*}/selftests/slownic/slownic.ko
+	[ -e "$module" ] || skip "slownic is not built: make slownic"
+	rmmod slownic 2>/dev/null || true
+	insmod "$module" ring="$1" gap="$2" "${@:3}"
+	ip -n "$TX" -batch - <<-END
+		link del dev tx0
+		link add name tx0 address $MAC_TX type slownic
+	END
+	end "$TX" tx0 10.0.2.1 10.0.2.2 $MAC_RX
+}
+
 # ask COMMANDS: lines for tc, of which the last one prints JSON: to ANSWER.
 # After an error, tc is gone.
 ask() {
