@@ -140,7 +140,7 @@ unpair() {
 # and stops its queue (slownic).  A test that calls this has to call unpair() before
 # it ends.
 slow_device() {
-	local module=${REFRAMER_MODULE:-}
+	local module=${REFRAMER_MODULE:-$HERE/../sch_reframer.ko}
 
 	module=${module%/*}/selftests/slownic/slownic.ko
 	[ -e "$module" ] || skip "slownic is not built: make slownic"
