@@ -41,7 +41,7 @@ held_beside() {
 
 	shift 2
 	[ -n "$parent" ] || place=root
-	WHAT="$options, $# loops"
+	WHAT="${options:+$options, }$# loops"
 	tell "$parent
 		qdisc add dev tx0 $place handle 10: reframer delay ${DELAY}ns slack 0 burst $BURST $options"
 	send -k ip4.tcp -x 0@0+4096*3,1@10000000+4096*3,2@20000000+4096*3
@@ -108,8 +108,8 @@ test_below_tbf_one_flow_with_two_packets_under_way() {
 test_a_device_whose_ring_is_full() {
 	slow_device 1 1000
 	held_beside "" "" 100
-	in_bound
 	unpair
+	in_bound
 }
 
 test_a_device_with_bql() {
@@ -118,8 +118,8 @@ test_a_device_with_bql() {
 	ip netns exec "$TX" bash -c \
 		'echo 1 >/sys/class/net/tx0/queues/tx-0/byte_queue_limits/limit_max'
 	held_beside "" "" 100
-	in_bound
 	unpair
+	in_bound
 }
 
 run_tests "$@"
