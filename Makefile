@@ -8,6 +8,7 @@
 #   make fuzz           look for inputs that break it, SECONDS=600 long
 #   make selftests      build the programs that the selftests need
 #   make traingen       build the traffic generator of the benchmarks, a module
+#   make slownic        build a slow device for the selftests, a module
 #   make clean
 #
 # KVER        version of the kernel                             (`uname -r`)
@@ -33,8 +34,8 @@ plugin:
 selftests:
 	$(MAKE) -C selftests
 
-traingen:
-	$(MAKE) -C $(KERNELDIR) M=$(CURDIR)/selftests/traingen modules
+traingen slownic:
+	$(MAKE) -C $(KERNELDIR) M=$(CURDIR)/selftests/$@ modules
 
 unit:
 	$(MAKE) -C selftests/unit run
@@ -72,8 +73,10 @@ clean:
 	test ! -d $(KERNELDIR) || $(MAKE) -C $(KERNELDIR) M=$(CURDIR) clean
 	test ! -d $(KERNELDIR) || $(MAKE) -C $(KERNELDIR) \
 		M=$(CURDIR)/selftests/traingen clean
+	test ! -d $(KERNELDIR) || $(MAKE) -C $(KERNELDIR) \
+		M=$(CURDIR)/selftests/slownic clean
 	$(MAKE) -C tc-plugin clean
 	$(MAKE) -C selftests clean
 	$(MAKE) -C selftests/unit clean
 
-.PHONY: all module plugin selftests traingen unit fuzz install installcheck uninstall clean
+.PHONY: all module plugin selftests traingen slownic unit fuzz install installcheck uninstall clean

@@ -153,6 +153,65 @@ test_link_down_and_up() {
 		".cap.packets == .r.packets_out - $sent"
 }
 
+# The core deactivates the device, and so resets its qdiscs, for what seems to
+# concern others.  Which of them do depends on the kernel; fq tells.
+deactivate() {
+	case $1 in
+	txqueuelen) ip_run "link set dev tx0 txqueuelen $RANDOM" ;;
+	clsact) tell "qdisc add dev tx0 clsact" ;;
+	"no clsact") tell "qdisc del dev tx0 clsact" ;;
+	esac
+}
+
+# hold_and_deactivate WHAT: packets are held until then, or have left just before
+hold_and_deactivate() {
+	capture
+	[ "$1" != txqueuelen ] || ip_start -n "$TX"
+	hold
+	deactivate "$1"
+	wait_drained
+	arrived
+	expect in_order accounted empty_now '.cap.packets == .r.packets_out' \
+		'.r.drops.reset == 0 or .r.drops.reset == 32'
+}
+
+test_device_deactivated() {
+	local what lost tries
+
+	for what in txqueuelen clsact "no clsact"; do
+		WHAT=$what
+		qdisc add dev tx0 root fq maxrate 80kbit quantum 100 initial_quantum 100
+		[ "$what" != txqueuelen ] || ip_start -n "$TX"
+		send -n 100
+		deactivate "$what"
+		show
+		lost=0
+		jq -e '.[0].qlen > 0' <<<"$QS" >/dev/null || lost=32
+		qdisc del dev tx0 root
+		diag "$what: fq loses $([ $lost = 0 ] && echo nothing || echo "what it holds")"
+
+		for ((tries = 0; tries < 10; tries++)); do
+			# to do the same again
+			[ "$what" != clsact ] || deactivate "no clsact"
+			[ "$what" != "no clsact" ] || deactivate clsact
+			reframer delay 100ms "$ALWAYS"
+			hold_and_deactivate "$what"
+			[[ $QS != *'"reset":'$lost,* ]] || break
+			qdisc del dev tx0 root
+		done
+		timely ".r.drops.reset == $lost"
+		# it is as it was
+		expect '.q.options.delay == 100000000'
+		qdisc replace dev tx0 root handle 1: reframer delay 1ms
+		capture
+		send -F 4 -n 8 -f 10
+		wait_drained
+		arrived
+		expect complete accounted empty_now ".r.drops.reset == $lost"
+		qdisc del dev tx0 root
+	done
+}
+
 test_namespace_deleted() {
 	reframer delay 100ms "$ALWAYS"
 	ip_start

@@ -652,21 +652,80 @@ test_row_23() {
 		'released <= .r.packets_out + 8'
 }
 
+# requeuing GAP: tx0 is a device whose ring has room for fewer packets than BQL
+# lets the core take at once, ten of 100 bytes: the others are requeued
+requeuing() {
+	slow_device 4 "$1" bql=1
+	ip netns exec "$TX" bash -c 'cd /sys/class/net/tx0/queues/tx-0/byte_queue_limits
+		echo 1000 | tee limit_min >limit_max'
+}
+
+# fill_ring KIND...: more packets than the ring of rx0 takes, while who is to empty
+# it gets no CPU
+fill_ring() {
+	qdisc add dev tx0 root handle 1: "$@"
+	capture
+	GEN=$(in_tx taskset -c 0 "$FLOWGEN" -i tx0 -F 8 -n 200 -o random)
+	wait_drained
+	arrived
+	diag "$1: $(jq -c .[0].requeues <<<"$QS") requeues"
+}
+
+starve_receiver() {
+	local pid
+
+	in_tx ethtool -K tx0 tso off
+	ip netns exec "$RX" bash -c 'echo 1 >/sys/class/net/rx0/threaded'
+	pid=$(pgrep -f 'napi/rx0-')
+	chrt -i -p 0 "$pid"
+	taskset -pc 0 "$pid" >/dev/null
+}
+
+has_requeued() {
+	show
+	[[ $QS =~ \"requeues\":[1-9] ]]
+}
+
 row 24 "a requeued packet goes behind its successors"
 test_row_24() {
-	local seq=0 i
+	local seen
 
-	# more at once than the receiver's ring takes
+	requeuing 500
 	reframer delay 1ms slack 1ms "$ALWAYS"
-	for i in 1 2 3; do
-		capture
-		send -F 8 -n 200 -o random -s $i -S $seq
-		seq=$((seq + 200))
-		wait_drained
-		arrived
-		expect '.cap.lost == 0 and .cap.reordered == 0 and .cap.duplicates == 0' \
-			accounted empty_now
-	done
+	CAPTURE_AT="$TX tx0" capture
+	# more come while requeued ones wait
+	send -F 8 -n 40 -o random -g 200000
+	wait_drained
+	arrived
+	expect complete accounted empty_now '.q.requeues > 10'
+
+	# They are in qlen, but have left what change() trims, as in row 7.
+	requeuing 20000
+	reframer delay 1ms slack 1ms "$ALWAYS"
+	CAPTURE_AT="$TX tx0" capture
+	send -F 8 -n 40 -o random
+	wait_for "packets are requeued" has_requeued
+	qdisc change dev tx0 root reframer limit 1
+	show
+	expect '.q.requeues > 0 and .q.qlen > 1' \
+		'.r.packets_in == .r.packets_out + drops + 1'
+	wait_drained
+	arrived
+	expect in_order accounted empty_now '.r.drops.change > 200' \
+		'.cap.packets == .r.packets_out'
+	unpair
+
+	# 6.1: veth drops when its ring is full; newer ones have packets requeued
+	pair
+	starve_receiver
+	fill_ring pfifo limit 10000
+	seen=$(jq .[0].requeues <<<"$QS")
+	qdisc del dev tx0 root
+	fill_ring reframer delay 1ms slack 1ms "$ALWAYS"
+	expect '.cap.lost == 0 and .cap.reordered == 0 and .cap.duplicates == 0' \
+		accounted empty_now
+	[ "$seen" = 0 ] || expect complete '.q.requeues > 0'
+	unpair
 }
 
 run_tests "$@"

@@ -18,6 +18,9 @@ fi
 unset TC_LIB_DIR
 nr=0
 bad=0
+kver=$(uname -r)
+other=$(mktemp -d)
+trap 'rm -rf "$other"' EXIT
 
 # expect NAME COMMAND...: it succeeds
 expect() {
@@ -45,6 +48,31 @@ in_user_namespace() {
 		tc qdisc add dev lo root reframer && [ -d /sys/module/sch_reframer ]
 }
 
+# Another kernel runs, as uname says, than the one that the module is for.
+upgraded() {
+	mkdir -p "$other"
+	cat >"$other/uname" <<-'END'
+		#!/bin/sh
+		[ "$*" = -r ] && echo 0.0-other || exec /usr/bin/uname "$@"
+	END
+	chmod +x "$other/uname"
+	PATH=$other:$PATH make "$@" KVER="$kver" DESTDIR="$other/root"
+}
+
+installed_for_other() {
+	upgraded && upgraded install || return
+	echo "installed: $(find "$other/root" -type f)"
+	[ "$(modinfo -F vermagic "$other"/root/lib/modules/"$kver"/*/sch_reframer.ko* |
+		cut -d ' ' -f 1)" = "$kver" ] &&
+		[ -e "$other/root/usr/share/man/man8/tc-reframer.8" ] &&
+		[ -n "$(find "$other/root/usr" -path '*/tc/q_reframer.so')" ] &&
+		nothing_left
+}
+
+uninstalled_for_other() {
+	upgraded uninstall && [ -z "$(find "$other/root" -name '*reframer*')" ]
+}
+
 # A namespace is dissolved some time after its last process.
 removed() {
 	local tries
@@ -56,9 +84,12 @@ removed() {
 	return 1
 }
 
-echo "1..11"
+echo "1..13"
 rmmod sch_reframer
 expect "nothing is there before" nothing_left
+expect "make install KVER= DESTDIR= for a kernel that does not run" \
+	installed_for_other
+expect "make uninstall KVER= DESTDIR=" uninstalled_for_other
 expect "make install" make install
 expect "make installcheck" make installcheck
 expect "tc loads plugin and module by itself" add

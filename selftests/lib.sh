@@ -136,6 +136,29 @@ unpair() {
 	ip netns del "$RX" 2>/dev/null || true
 }
 
+# A namespace is dissolved some time after its last process, and its devices with it.
+no_slownic() { [ ! -d /sys/module/slownic ] || rmmod slownic 2>/dev/null; }
+
+# slow_device RING GAP [bql=1]: a pair in which tx0 is a device that sends a packet
+# every GAP us, and stops its queue (slownic), before tc has seen another tx0.  A test
+# that calls this has to call unpair() before it ends.
+slow_device() {
+	local module=${REFRAMER_MODULE:-$HERE/../sch_reframer.ko}
+
+	module=${module%/*}/selftests/slownic/slownic.ko
+	[ -e "$module" ] || skip "slownic is not built: make slownic"
+	unpair
+	wait_for "slownic is not used" no_slownic
+	insmod "$module" ring="$1" gap="$2" "${@:3}"
+	QUEUES=1
+	pair
+	ip -n "$TX" -batch - <<-END
+		link del dev tx0
+		link add name tx0 address $MAC_TX type slownic
+	END
+	end "$TX" tx0 10.0.2.1 10.0.2.2 $MAC_RX
+}
+
 # ask COMMANDS: lines for tc, of which the last one prints JSON: to ANSWER.
 # After an error, tc is gone.
 ask() {
