@@ -5,6 +5,7 @@
 
 #include <linux/netlink.h>
 #include <net/pkt_cls.h>
+#include <net/pkt_sched.h>
 
 /* The target of a redirect by a BPF filter is only known to tcx and clsact. */
 #ifndef HAVE_TCF_CLASSIFY_QDISC
@@ -16,6 +17,10 @@ static inline int tcf_classify_qdisc(struct sk_buff *skb,
 
 	return action == TC_ACT_REDIRECT ? TC_ACT_SHOT : action;
 }
+#endif
+
+#ifndef MODULE_ALIAS_NET_SCH
+#define MODULE_ALIAS_NET_SCH(id)	MODULE_ALIAS("net-sch-" id)
 #endif
 
 /*

@@ -34,6 +34,11 @@
 
 #define REFRAMER_WAYS		8
 
+#define REFRAMER_BURST_HIST_LEN	17	/* the last: 65536 packets and more */
+#define REFRAMER_HOLD_HIST_LEN	29	/* the last: 2^27 ns and more */
+
+#define REFRAMER_SLACK_DIVISOR	4	/* automatic: delay / 4, or more */
+
 /* A flow of a single packet below this size is not worth listing by size. */
 #define REFRAMER_FAT_BYTES	4096
 #define REFRAMER_FAT_CLASSES	32	/* the last: 2^30 bytes and more */
@@ -175,7 +180,6 @@ struct reframer_engine {
 	struct reframer_set *sets;
 	struct reframer_flow *flows;
 	u32 set_mask;
-	bool slack_follows;	/* conf.slack was not given: it is the least */
 	u32 hold_bytes;		/* a packet of so many is never held */
 	u32 press_qlen;		/* with so many, holding would only cause drops */
 	u32 press_memory;
@@ -529,14 +533,17 @@ static inline u64 reframer_deadline(const struct reframer_engine *e)
 /*
  * How much later than the oldest one a flow may have arrived to go with it.  A
  * timer that is late is dear, too, as in a virtual machine: most of what it costs
- * is done between its deadline and us.  So unless the slack was given, it is eight
- * times the lateness or more, and timers take no more than a ninth of the time.
+ * is done between its deadline and us.  So the automatic slack is eight times the
+ * lateness or more, and timers take no more than a ninth of the time.
  */
 static inline u32 reframer_slack(const struct reframer_engine *e)
 {
-	if (!e->slack_follows)
-		return e->conf.slack;
-	return clamp_t(u32, e->lateness, e->conf.slack, e->conf.delay);
+	const struct reframer_config *c = &e->conf;
+
+	if (c->slack != REFRAMER_SLACK_AUTO)
+		return c->slack;
+	return clamp_t(u32, e->lateness, c->delay / REFRAMER_SLACK_DIVISOR,
+		       c->delay);
 }
 
 /* The oldest HELD flow is due, and so are those within the slack. */

@@ -39,11 +39,11 @@ classes() {
 		$1 == "class" { handle = $3 }
 		$1 == "backlog" { backlog = $2 + 0; qlen = $3 + 0 }
 		$1 == "flow" {
-			unit = $5
+			unit = $4
 			gsub(/[0-9.]/, "", unit)
 			printf "%s{\"handle\":\"%s\",\"backlog\":%d,", comma, handle, backlog
-			printf "\"qlen\":%d,\"hash\":\"%s\",", qlen, $2
-			printf "\"state\":\"%s\",\"age\":%.0f}", $3, $5 * ns[unit]
+			printf "\"qlen\":%d,\"state\":\"%s\",\"age\":", qlen, $2
+			printf $3 == "age" ? "%.0f}" : "null}", $4 * ns[unit]
 			comma = ","
 		}
 		END { print "]" }')
@@ -61,7 +61,7 @@ eight_flows() {
 ALL_IN='(.list | length == 1) and (.list[0] | .qlen == 32 and .backlog == 3200) and
 	.list[0].handle'
 BY_KEY='(.list | length == 8) and all(.list[]; .qlen == 4 and .backlog == 400) and
-	([.list[].hash] | unique | length == 8)'
+	([.list[].handle] | unique | length == 8)'
 
 # Packets of 17 flows.  Four sources send to two hosts, a fifth one three ways to the
 # first of these, and four more to a third host by IPv6.
@@ -89,7 +89,7 @@ test_keys() {
 		offer
 		classes
 		expect ".list | length == ${WHAT#*:}" \
-			'([.list[].hash] | unique | length) == (.list | length)' \
+			'([.list[].handle] | unique | length) == (.list | length)' \
 			'([.list[].qlen] | add) == .q.qlen - 1' \
 			'.r.collisions == 0'
 		kill $!
@@ -150,7 +150,7 @@ test_filters_choose_the_class() {
 			"$WHAT classid 10:5"
 		eight_flows
 		expect "$ALL_IN == \"10:5\"" \
-			'.list[0] | .hash == "0x00000005" and .state == "held"'
+			'.list[0] | .state == "held"'
 		free
 	done
 }
@@ -184,12 +184,22 @@ test_no_match_goes_by_the_key() {
 	done
 }
 
-# One flow in a class, the others by the key
+# One flow in a class, the others by the key: in a set of slots where none of them
+# would be otherwise
 test_a_filter_for_some() {
+	local class
+
 	stuck
-	filters 10: "protocol ip flower src_ip 10.128.0.3 classid 10:5"
 	eight_flows
-	expect "$BY_KEY" 'any(.list[]; .handle == "10:5" and .hash == "0x00000005")'
+	class=$(jq -r 'map(.handle[3:] | explode | reduce .[] as $c (0; . * 16 +
+			$c - if $c > 57 then 87 else 48 end) | (. - 1) / 8 | floor) |
+		[range(9)] - . | .[0] * 8 + 1' <<<"$LIST")
+	class=10:$(printf %x "$class")
+	free
+	stuck
+	filters 10: "protocol ip flower src_ip 10.128.0.3 classid $class"
+	eight_flows
+	expect "$BY_KEY" "any(.list[]; .handle == \"$class\")"
 }
 
 # A flow and a class in the same slot: they share it.
@@ -429,7 +439,9 @@ test_classes_are_the_flows() {
 	classes
 	expect '.r.flows.ready == 40 and (.list | length) == 100' \
 		'[.list[] | select(.state == "ready")] |
-			length == 40 and all(.[]; .qlen == 3)'
+			length == 40 and all(.[]; .qlen == 3 and .age == null)' \
+		'[.list[] | select(.state == "held")] |
+			length == 60 and all(.[]; .qlen == 2 and .age >= 0)'
 }
 
 test_classes_as_json() {
@@ -440,8 +452,14 @@ test_classes_as_json() {
 	expect '.list | map(select(.class == "reframer")) | length == 1 and
 		(.[0] | .handle == "10:5" and
 			(.stats | .qlen == 32 and .backlog == 3200 and
-				(.reframer | .hash == 5 and .state == "held" and
+				(.reframer | keys == ["age_ns", "state"] and
+					.state == "held" and
 					(.age_ns | type == "number"))))'
+	# full now, and without an age
+	qdisc change dev tx0 parent 1:1 reframer burst 8
+	LIST=$("$TC" -n "$TX" -s -j class show dev tx0)
+	expect '.list | map(select(.class == "reframer")) |
+		.[0].stats.reframer == { state: "ready" }'
 }
 
 # Classes come and go with packets only; that is said, and nothing else happens.

@@ -27,6 +27,7 @@
 
 static u64 reframer_clock(void);
 #include "reframer_engine.h"
+#include "reframer_options.h"
 
 #define FLOWS_MAX	64
 #define LIMIT_MAX	200
@@ -640,7 +641,10 @@ static void model_let_go(u64 before)
 	t.m.expired_before = before;
 	t.m.expired_delay = c->delay;
 	t.m.expired_slack = c->slack;
-	if (t.e->slack_follows && t.m.lateness > c->slack) {
+	if (c->slack != REFRAMER_SLACK_AUTO)
+		return;
+	t.m.expired_slack = c->delay / REFRAMER_SLACK_DIVISOR;
+	if (t.m.lateness > t.m.expired_slack) {
 		t.m.expired_slack = t.m.lateness;
 		t.coverage[C_SLACK_LATE]++;
 	}

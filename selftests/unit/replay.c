@@ -21,6 +21,7 @@ static void on_release(const struct sk_buff *head, u32 packets, u64 hold);
 	on_release(head, packets, hold)
 static u64 reframer_clock(void);
 #include "reframer_engine.h"
+#include "reframer_options.h"
 
 #ifndef TABLES
 #define TABLES		"tables"
