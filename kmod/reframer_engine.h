@@ -169,6 +169,7 @@ struct reframer_stats {
 	u64 collisions;
 	u64 timers;		/* the caller counts */
 	u64 lost[REFRAMER_LOSSES];
+	u64 stolen;		/* by filters; the caller counts */
 	u32 flows_held;
 	u32 flows_ready;
 	u32 flows_peak;

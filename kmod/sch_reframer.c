@@ -99,7 +99,7 @@ static void reframer_add_qlen(struct Qdisc *sch, int packets)
 	WRITE_ONCE(sch->q.qlen, sch->q.qlen + packets);
 }
 
-/* Drop a packet, the oldest of the fattest flow, from all counters. */
+/* Take a packet, the oldest of the fattest flow, from what is queued. */
 static struct sk_buff *reframer_evict(struct Qdisc *sch,
 				      struct reframer_flow **victim)
 {
@@ -110,7 +110,6 @@ static struct sk_buff *reframer_evict(struct Qdisc *sch,
 		return NULL;
 	reframer_add_qlen(sch, -1);
 	qdisc_qstats_backlog_dec(sch, skb);
-	qdisc_qstats_drop(sch);
 	return skb;
 }
 
@@ -137,6 +136,7 @@ static noinline int reframer_overlimit(struct Qdisc *sch,
 		packets++;
 		bytes += qdisc_pkt_len(skb);
 		congested |= victim == flow;
+		qdisc_qstats_drop(sch);
 		__qdisc_drop(skb, to_free);
 	} while (packets < REFRAMER_DROP_BATCH &&
 		 (reframer_over_limit(&q->engine) ||
@@ -278,8 +278,12 @@ static int reframer_enqueue(struct sk_buff *skb, struct Qdisc *sch,
 	if (unlikely(reframer_classified(sch, skb)))
 		class = reframer_filter(skb, sch);
 	if (unlikely(class < 0)) {
-		e->stats.lost[REFRAMER_LOST_FILTER]++;
-		qdisc_qstats_drop(sch);
+		if (-class == __NET_XMIT_BYPASS) {
+			e->stats.lost[REFRAMER_LOST_FILTER]++;
+			qdisc_qstats_drop(sch);
+		} else {
+			e->stats.stolen++;
+		}
 		__qdisc_drop(skb, to_free);
 		return NET_XMIT_SUCCESS | -class;
 	}
@@ -527,7 +531,7 @@ static int reframer_change(struct Qdisc *sch, struct nlattr *opt,
 		skb = reframer_evict(sch, &victim);
 		packets++;
 		bytes += qdisc_pkt_len(skb);
-		rtnl_kfree_skbs(skb, skb);
+		rtnl_qdisc_drop(skb, sch);
 	}
 	e->stats.lost[REFRAMER_LOST_CHANGE] += packets;
 	if (packets)
@@ -700,6 +704,7 @@ static int reframer_dump_stats(struct Qdisc *sch, struct gnet_dump *d)
 	    PUT_U64(DROP_CHANGE, s->lost[REFRAMER_LOST_CHANGE]) ||
 	    PUT_U64(DROP_RESET, s->lost[REFRAMER_LOST_RESET]) ||
 	    PUT_U64(DROP_FILTER, s->lost[REFRAMER_LOST_FILTER]) ||
+	    PUT_U64(STOLEN, s->stolen) ||
 	    PUT_U32(MEMORY, memory) ||
 	    PUT_U32(TABLE_BYTES,
 		    e->conf.flows * sizeof(*e->flows) +

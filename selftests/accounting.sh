@@ -139,7 +139,7 @@ test_link_down_and_up() {
 	ip_run "link set dev tx0 down"
 	show
 	ip -n "$TX" link set dev tx0 up
-	expect accounted empty_now
+	expect accounted empty_now '.q.drops == 0'
 	timely '.r.drops.reset == 32'
 	sent=${QS#*'"packets_out":'}
 	sent=${sent%%,*}
@@ -151,6 +151,25 @@ test_link_down_and_up() {
 	expect in_order accounted empty_now '.r.drops.reset == 32' \
 		'.q.options.delay == 100000000' \
 		".cap.packets == .r.packets_out - $sent"
+}
+
+# What was queued then is no drop for fq_codel, nor for us.
+test_link_down_as_fq_codel() {
+	local kind
+
+	for kind in fq_codel "reframer delay 992us $ALWAYS"; do
+		WHAT=$kind
+		tell "qdisc add dev tx0 root handle 1: tbf rate 100bit burst 1600b limit 100mb
+			qdisc add dev tx0 parent 1:1 handle 10: $kind"
+		send -F 4 -n 16
+		show
+		expect '.qs[1].qlen > 40'
+		ip -n "$TX" link set dev tx0 down
+		show
+		ip -n "$TX" link set dev tx0 up
+		expect 'all(.qs[]; .qlen == 0 and .backlog == 0 and .drops == 0)'
+		qdisc del dev tx0 root
+	done
 }
 
 test_namespace_deleted() {

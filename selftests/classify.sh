@@ -296,18 +296,26 @@ test_actions_that_pass() {
 	expect "$ALL_IN == \"10:6\""
 }
 
-OFFERED='.gen.packets == .q.packets + .q.drops + .q.qlen'
+OFFERED='.gen.packets == .q.packets + .q.drops + .r.stolen + .q.qlen'
 
-# none_passes FILTER: not a packet is queued, and all are accounted for
+# none_passes FILTER: not a packet is queued, and all are accounted for.  What is a
+# drop is one for fq_codel, too.
 none_passes() {
 	WHAT=$1
+	qdisc add dev tx0 root handle 1: fq_codel
+	filters 1: "$1"
+	send -F 4 -n 8
+	show
+	expect '.gen.refused == 0 and .qs[0].packets == 0'
+	qdisc del dev tx0 root
+	DROPS=$(jq '.[0].drops' <<<"$QS")
 	reframer delay 100ms "$ALWAYS"
 	filters 1: "$1"
 	send -F 4 -n 8
 	show
 	expect accounted empty_now "$OFFERED" \
-		'.gen.refused == 0 and .r.packets_in == 0' \
-		'.r.drops.filter == 32 and .q.drops == 32'
+		'.gen.refused == 0 and .r.packets_in == 0' ".q.drops == $DROPS" \
+		".r.drops.filter == $DROPS and .r.stolen == 32 - $DROPS"
 	# and afterwards all is as ever
 	tell "filter del dev tx0 parent 1:"
 	capture
@@ -315,20 +323,33 @@ none_passes() {
 	wait_drained
 	arrived
 	expect in_order accounted empty_now '.cap.packets == 32' \
-		'.r.packets_out == 32 and .r.drops.filter == 32'
+		'.r.packets_out == 32 and .r.drops.filter + .r.stolen == 32'
 	qdisc del dev tx0 root
 }
 
-test_actions_that_do_not() {
+test_actions_that_drop() {
 	local action
 
 	# by reclassify, round and round
-	for action in drop trap reclassify; do
+	for action in drop reclassify; do
 		none_passes "$MATCHALL classid 1:5 action $action"
+		[ "$DROPS" = 32 ] || fail "fq_codel drops $DROPS"
 	done
-	# direct-action: TC_ACT_SHOT, STOLEN, REDIRECT (not from here), TRAP
-	for action in 2 4 7 8; do
+	# direct-action: TC_ACT_SHOT, REDIRECT (not from here)
+	none_passes 'bpf bytecode "1,6 0 0 2," direct-action'
+	[ "$DROPS" = 32 ] || fail "fq_codel drops $DROPS"
+}
+
+# Where fq_codel takes what is redirected for not to be queued, so do we.
+test_actions_that_steal() {
+	local action
+
+	none_passes "$MATCHALL classid 1:5 action trap"
+	[ "$DROPS" = 0 ] || fail "fq_codel drops $DROPS"
+	# TC_ACT_STOLEN, TRAP
+	for action in 4 8; do
 		none_passes "bpf bytecode \"1,6 0 0 $action,\" direct-action"
+		[ "$DROPS" = 0 ] || fail "fq_codel drops $DROPS"
 	done
 }
 
@@ -363,7 +384,7 @@ test_mirred() {
 	arrived
 	show
 	expect complete accounted empty_now \
-		'.r.packets_in == 0 and .r.drops.filter == 32'
+		'.r.packets_in == 0 and .r.stolen == 32 and .q.drops == 0'
 	qdisc del dev tx0 root
 
 	reframer delay 100ms "$ALWAYS"
@@ -378,13 +399,15 @@ test_mirred() {
 
 # What a filter does not let in must not be in the parent's counts either.
 test_parents_of_a_dropping_filter() {
-	local kind action
+	local kind action lost
 
 	dummy dum1
 	for kind in drr "htb rate 1gbit quantum 20000" "hfsc sc rate 1gbit" \
 		    "qfq weight 1" prio; do
 		for action in drop "mirred egress redirect dev dum1"; do
 			WHAT="$kind $action"
+			lost=.r.stolen
+			[ "$action" != drop ] || lost=.r.drops.filter
 			tell "qdisc add dev tx0 root handle 1: ${kind%% *}"
 			[ "$kind" = prio ] || tell "class add dev tx0 parent 1: classid 1:1 $kind"
 			tell "qdisc add dev tx0 parent 1:1 handle 10: reframer delay 1ms $ALWAYS"
@@ -398,7 +421,7 @@ test_parents_of_a_dropping_filter() {
 			wait_drained
 			arrived
 			expect in_order accounted empty_now \
-				'.cap.packets == 16 and .r.drops.filter == 20' \
+				".cap.packets == 16 and $lost == 20" 'drops + .r.stolen == 20' \
 				'.qs[0].qlen == 0 and .qs[0].backlog == 0'
 			# the class goes, and what is left works
 			[ "$kind" = prio ] || class del dev tx0 classid 1:1

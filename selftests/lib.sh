@@ -282,7 +282,7 @@ def drops: [.r.drops[]] | add;
 def released: [.r.releases[]] | add;
 def accounted: .r.packets_in + .r.drops.filter ==
 		.r.packets_out + drops + .q.qlen and
-	drops == .q.drops;
+	.q.drops == drops - .r.drops.reset;
 def empty_now: .q.qlen == 0 and .q.backlog == 0 and .r.memory_bytes == 0 and
 	.r.flows.held == 0 and .r.flows.ready == 0;
 def all_accounted: all(.qs[] | select(.kind == "reframer");

@@ -347,7 +347,7 @@ test_statistics_are_numbers() {
 			.hold.mean_ns, .hold.max_ns, .hold.late_max_ns, .hold.late_mean_ns,
 			.hold.slack_ns, .hold.hist[], .flows.held, .flows.ready, .flows.peak,
 			.collisions, .drops.limit, .drops.memory,
-			.drops.change, .drops.reset, .drops.filter,
+			.drops.change, .drops.reset, .drops.filter, .stolen,
 			.memory_bytes,
 			.table_bytes | type == "number"' \
 		'.r.table_bytes >= 1024 * 64' '.r.flows.peak == 4' \
@@ -356,7 +356,7 @@ test_statistics_are_numbers() {
 	# and as text
 	local text
 	text=$("$TC" -n "$TX" -s qdisc show dev tx0)
-	[[ $text == *"packets 16 -> 16 "*" slack 25ms "* ]] ||
+	[[ $text == *"packets 16 -> 16 "*" slack 25ms "*"filter 0 stolen 0"* ]] ||
 		fail "text: $text"
 }
 

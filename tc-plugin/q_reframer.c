@@ -634,6 +634,7 @@ static void print_qdisc(struct stats *st, struct rtattr *nest)
 	print_group(st, "flows", flows, ARRAY_SIZE(flows));
 	print_single(st, "collisions", TCA_REFRAMER_STATS_COLLISIONS);
 	print_group(st, "drops", drops, ARRAY_SIZE(drops));
+	print_single(st, "stolen", TCA_REFRAMER_STATS_STOLEN);
 	print_memory(st);
 }
 

@@ -142,9 +142,12 @@ enum tca_reframer_xstats {
  * @TCA_REFRAMER_STATS_DROP_LIMIT: u64, packets dropped over limit
  * @TCA_REFRAMER_STATS_DROP_MEMORY: u64, dropped over memory_limit
  * @TCA_REFRAMER_STATS_DROP_CHANGE: u64, dropped over a limit that was lowered
- * @TCA_REFRAMER_STATS_DROP_RESET: u64, freed when the device was deactivated
- * @TCA_REFRAMER_STATS_DROP_FILTER: u64, dropped, stolen or trapped by the action of
- *	a filter; not in PACKETS_IN
+ * @TCA_REFRAMER_STATS_DROP_RESET: u64, freed when the device was deactivated; not
+ *	among the drops of the qdisc in &struct gnet_stats_queue
+ * @TCA_REFRAMER_STATS_DROP_FILTER: u64, dropped by the action of a filter; not in
+ *	PACKETS_IN
+ * @TCA_REFRAMER_STATS_STOLEN: u64, packets that the action of a filter took
+ *	elsewhere (TC_ACT_STOLEN, QUEUED, TRAP): not drops, and not in PACKETS_IN
  * @TCA_REFRAMER_STATS_MEMORY: u32, memory of all packets as counted for
  *	memory_limit, bytes
  * @TCA_REFRAMER_STATS_TABLE_BYTES: u32, memory of the flow table
@@ -191,6 +194,7 @@ enum tca_reframer_stats {
 	TCA_REFRAMER_STATS_DROP_CHANGE,
 	TCA_REFRAMER_STATS_DROP_RESET,
 	TCA_REFRAMER_STATS_DROP_FILTER,
+	TCA_REFRAMER_STATS_STOLEN,
 	TCA_REFRAMER_STATS_MEMORY,
 	TCA_REFRAMER_STATS_TABLE_BYTES,
 	/* private: */
