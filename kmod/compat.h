@@ -19,6 +19,19 @@ static inline int tcf_classify_qdisc(struct sk_buff *skb,
 }
 #endif
 
+/*
+ * Why a packet is dropped, for those who monitor drops.  Older kernels know only
+ * that a qdisc dropped it, which the core says itself.
+ */
+static inline void reframer_set_overlimit(const struct sk_buff *skb)
+{
+#if defined(HAVE_TCF_SET_QDISC_DROP_REASON)
+	tcf_set_qdisc_drop_reason(skb, QDISC_DROP_OVERLIMIT);
+#elif defined(HAVE_SKB_DROP_REASON_QDISC_OVERLIMIT)
+	tcf_set_drop_reason(skb, SKB_DROP_REASON_QDISC_OVERLIMIT);
+#endif
+}
+
 #ifndef MODULE_ALIAS_NET_SCH
 #define MODULE_ALIAS_NET_SCH(id)	MODULE_ALIAS("net-sch-" id)
 #endif

@@ -137,6 +137,7 @@ static noinline int reframer_overlimit(struct Qdisc *sch,
 		bytes += qdisc_pkt_len(skb);
 		congested |= victim == flow;
 		qdisc_qstats_drop(sch);
+		reframer_set_overlimit(skb);
 		__qdisc_drop(skb, to_free);
 	} while (packets < REFRAMER_DROP_BATCH &&
 		 (reframer_over_limit(&q->engine) ||
