@@ -6,6 +6,7 @@
 #include <linux/netlink.h>
 #include <net/pkt_cls.h>
 #include <net/pkt_sched.h>
+#include <net/sock.h>
 
 /* The target of a redirect by a BPF filter is only known to tcx and clsact. */
 #ifndef HAVE_TCF_CLASSIFY_QDISC
@@ -31,6 +32,14 @@ static inline void reframer_set_overlimit(const struct sk_buff *skb)
 	tcf_set_drop_reason(skb, SKB_DROP_REASON_QDISC_OVERLIMIT);
 #endif
 }
+
+/* Where fq_codel counts all memory, too */
+#ifndef HAVE_IS_SKB_WMEM
+static inline bool is_skb_wmem(const struct sk_buff *skb)
+{
+	return false;
+}
+#endif
 
 #ifndef MODULE_ALIAS_NET_SCH
 #define MODULE_ALIAS_NET_SCH(id)	MODULE_ALIAS("net-sch-" id)

@@ -81,7 +81,7 @@ enum reframer_reason {
 /* What the engine keeps in the private bytes of skb->cb. */
 struct reframer_skb_cb {
 	u32 hash;
-	u32 truesize;		/* as counted; the skb's own may change */
+	u32 memory;		/* as counted; the skb's truesize may change */
 };
 
 /* The options, as in the UAPI header. */
@@ -648,10 +648,11 @@ static inline bool reframer_arrive(struct reframer_engine *e, u32 slot,
 	u32 bytes = qdisc_pkt_len(skb);
 
 	cb->hash = hash;
-	cb->truesize = skb->truesize;
+	/* What a socket pays for, up to its SO_SNDBUF, is not counted twice. */
+	cb->memory = is_skb_wmem(skb) ? 0 : skb->truesize;
 	skb->next = NULL;
 	e->qlen++;
-	e->memory += skb->truesize;
+	e->memory += cb->memory;
 	e->stats.packets_in++;
 	if (hash != e->last_in) {
 		e->last_in = hash;
@@ -768,7 +769,7 @@ static inline struct sk_buff *reframer_take(struct reframer_engine *e,
 	flow->bytes -= qdisc_pkt_len(skb);
 	flow->qlen--;
 	e->qlen--;
-	e->memory -= reframer_skb_cb(skb)->truesize;
+	e->memory -= reframer_skb_cb(skb)->memory;
 	if (!flow->qlen)
 		reframer_empty(e, flow);
 	return skb;
@@ -792,7 +793,7 @@ static inline struct sk_buff *reframer_take_straight(struct reframer_engine *e)
 
 	e->straight = NULL;
 	e->qlen--;
-	e->memory -= reframer_skb_cb(skb)->truesize;
+	e->memory -= reframer_skb_cb(skb)->memory;
 	return skb;
 }
 

@@ -34,6 +34,7 @@ test_idle() {
 }
 
 test_while_holding_and_after() {
+	forwarded
 	reframer delay 100ms "$ALWAYS"
 	capture
 	hold
@@ -76,6 +77,7 @@ test_smaller_limit_by_change() {
 }
 
 test_smaller_memory_limit_by_change() {
+	forwarded
 	reframer delay 100ms "$ALWAYS"
 	capture
 	hold

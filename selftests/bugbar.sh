@@ -35,6 +35,7 @@ tree() {
 	shift
 	[ "$kind" != ets ] || options="bands 2 quanta 1500 1500"
 	WHAT="$kind $*"
+	forwarded
 	tell "qdisc add dev tx0 root handle 1: $kind $options
 		${TREE[$kind]}
 		qdisc add dev tx0 parent 1:1 handle 10: reframer $ALWAYS $*
@@ -195,6 +196,7 @@ test_row_06() {
 
 row 07 "a peeked packet, and change() counts it (CVE-2025-39677, CVE-2025-37992)"
 test_row_07() {
+	forwarded
 	stuck
 	send -n 2 -l 1000
 	qdisc change dev tx0 parent 1:1 reframer limit 1
@@ -281,6 +283,7 @@ tiny() {
 	local seq=$RANDOM
 
 	WHAT=$*
+	forwarded
 	throttled delay 1ms "$ALWAYS" "$*"
 	CAPTURE_AT="$TX tx0" capture
 	send -F 4 -n 10 -o random -S $seq
@@ -355,6 +358,7 @@ row 13 "netem duplicates above and beside (CVE-2025-37890, CVE-2025-38001)"
 test_row_13() {
 	local kind limits
 
+	forwarded
 	# above: every packet comes twice; all are sent, or all are lost
 	for limits in "limit 1000|0" "memory_limit 1|64"; do
 		WHAT="netem, ${limits%|*}"

@@ -134,6 +134,7 @@ unpair() {
 	[ -z "$TC_PID" ] || kill "$TC_PID" 2>/dev/null || true
 	ip netns del "$TX" 2>/dev/null || true
 	ip netns del "$RX" 2>/dev/null || true
+	SEND_TO=tx0
 }
 
 # ask COMMANDS: lines for tc, of which the last one prints JSON: to ANSWER.
@@ -225,7 +226,17 @@ show() {
 
 # send ARGUMENTS...: of flowgen; on one CPU, where the timer then runs, too, so
 # that the packets cannot overtake each other on their way to the receiver
-send() { GEN=$(in_tx "$FLOWGEN" -C 0 -i tx0 "$@"); }
+SEND_TO=tx0
+send() { GEN=$(in_tx "$FLOWGEN" -C 0 -i "$SEND_TO" "$@"); }
+
+# forwarded: what this test sends comes to tx0 without the socket, as what a router
+# forwards does.  What a socket pays for takes no memory on newer kernels.
+forwarded() {
+	SEND_TO=fwd0
+	! ip -n "$TX" link add fwd0 up type dummy 2>/dev/null ||
+		tell "qdisc add dev fwd0 clsact
+			filter add dev fwd0 egress matchall action mirred egress redirect dev tx0"
+}
 
 # sending PID: of a flowgen in the background, which writes to $TMP/gen at its end.
 # bash (5.2) that only runs builtins may not see that a child has ended.

@@ -52,7 +52,7 @@ struct entry {
 	struct packet *packet;
 	u32 hash;
 	u32 len;
-	u32 truesize;
+	u32 memory;
 };
 
 struct history {
@@ -249,10 +249,10 @@ static u32 model_memory(void)
 	int k;
 
 	if (t.m.straight.packet)
-		memory = t.m.straight.truesize;
+		memory = t.m.straight.memory;
 	for (i = 0; i <= t.e->conf.flows; i++)
 		for (k = 0; k < t.m.queue[i].n; k++)
-			memory += t.m.queue[i].entry[k].truesize;
+			memory += t.m.queue[i].entry[k].memory;
 	return memory;
 }
 
@@ -1128,17 +1128,20 @@ static void overlimit(int slot)
 	t.coverage[C_DROP_NEW_FLOW] += t.m.queue[slot].n == 0;
 }
 
+/* A socket pays for a packet whose truesize is odd enough. */
 static void enqueue_urge(int hash, u32 len, u32 truesize,
 			 enum reframer_urge urge)
 {
+	bool paid = truesize % 16 == 15;
 	struct packet *packet = calloc(1, sizeof(*packet));
-	struct entry entry = { packet, t.hash[hash], len, truesize };
+	struct entry entry = { packet, t.hash[hash], len, paid ? 0 : truesize };
 	u64 clock_reads = t.clock_reads, expires = t.e->expires;
 	bool needs_time, pressed;
 	int slot;
 
 	packet->skb.next = (void *)1;	/* as the core may leave it */
 	packet->skb.truesize = truesize;
+	packet->skb.wmem = paid;
 	packet->skb.cb.pkt_len = len;
 	packet->hash = hash;
 	packet->number = t.hash_in[hash]++;
@@ -1158,8 +1161,10 @@ static void enqueue_urge(int hash, u32 len, u32 truesize,
 	same(pressed, model_under_pressure());
 	if (pressed)
 		model_press();
-	if (!below(8))
+	if (!below(8)) {
 		packet->skb.truesize += 1000;
+		packet->skb.wmem = !paid;
+	}
 	check_all();
 
 	if (!pressed)

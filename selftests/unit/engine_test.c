@@ -544,6 +544,26 @@ static void test_extremes(void)
 	destroy();
 }
 
+/* What a socket pays for takes no memory, whatever becomes of the packet then. */
+static void test_paid_memory(void)
+{
+	struct reframer_config conf = usual;
+
+	conf.memory_limit = 1000;
+	directed(&conf, 1);
+	enqueue(0, 100, 4095);
+	enqueue(1, 100, 4095);
+	same(t.e->memory, 0);
+	enqueue(2, 100, 512);
+	same(t.e->memory, 512);
+	same(t.e->qlen, 3);
+	t.clock += conf.delay;
+	drain();
+	same(sent(), 3);
+	same(t.e->memory, 0);
+	destroy();
+}
+
 static void test_change(void)
 {
 	struct reframer_config conf = usual;
@@ -891,6 +911,7 @@ static const struct {
 	{ "flows share a slot only in a full set", test_collision },
 	{ "a loud flow loses, quiet ones do not", test_quiet_flows },
 	{ "smallest and largest options", test_extremes },
+	{ "what a socket pays for takes no memory", test_paid_memory },
 	{ "a change holds for what is held", test_change },
 	{ "flows are held that repay it", test_prediction },
 	{ "where holds pay, new flows are trusted", test_trust },

@@ -26,7 +26,8 @@
  * @TCA_REFRAMER_BURST: a flow of so many packets is released
  * @TCA_REFRAMER_BURST_BYTES: a flow of so many bytes is released
  * @TCA_REFRAMER_LIMIT: most packets in the qdisc
- * @TCA_REFRAMER_MEMORY_LIMIT: most memory (truesize) that they take, bytes
+ * @TCA_REFRAMER_MEMORY_LIMIT: most memory (truesize) that they take, bytes; from
+ *	Linux 7.2 on without those that a local socket pays for
  * @TCA_REFRAMER_FLOWS: slots for flows, rounded up to a power of two; fixed when
  *	the qdisc is created
  * @TCA_REFRAMER_KEY: which packets are of one flow, &enum reframer_key
