@@ -4,7 +4,7 @@
 #   make install        put them where this machine's kernel and tc look
 #   make installcheck   say what tc and the kernel find there
 #   make uninstall      take them away again
-#   make unit           test the engine in user space
+#   make unit           test the engine and the plugin in user space
 #   make fuzz           look for inputs that break it, SECONDS=600 long
 #   make selftests      build the programs that the selftests need
 #   make traingen       build the traffic generator of the benchmarks, a module

@@ -6,6 +6,8 @@
 #include <linux/hrtimer.h>
 #include <linux/netlink.h>
 #include <net/pkt_cls.h>
+#include <net/pkt_sched.h>
+#include <net/sock.h>
 
 /* The target of a redirect by a BPF filter is only known to tcx and clsact. */
 #ifndef HAVE_TCF_CLASSIFY_QDISC
@@ -26,6 +28,31 @@ hrtimer_update_function(struct hrtimer *timer,
 {
 	timer->function = function;
 }
+#endif
+
+/*
+ * Why a packet is dropped, for those who monitor drops.  Older kernels know only
+ * that a qdisc dropped it, which the core says itself.
+ */
+static inline void reframer_set_overlimit(const struct sk_buff *skb)
+{
+#if defined(HAVE_TCF_SET_QDISC_DROP_REASON)
+	tcf_set_qdisc_drop_reason(skb, QDISC_DROP_OVERLIMIT);
+#elif defined(HAVE_SKB_DROP_REASON_QDISC_OVERLIMIT)
+	tcf_set_drop_reason(skb, SKB_DROP_REASON_QDISC_OVERLIMIT);
+#endif
+}
+
+/* Where fq_codel counts all memory, too */
+#ifndef HAVE_IS_SKB_WMEM
+static inline bool is_skb_wmem(const struct sk_buff *skb)
+{
+	return false;
+}
+#endif
+
+#ifndef MODULE_ALIAS_NET_SCH
+#define MODULE_ALIAS_NET_SCH(id)	MODULE_ALIAS("net-sch-" id)
 #endif
 
 /*

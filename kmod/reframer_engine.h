@@ -57,6 +57,11 @@
 /* So many due flows in a row have their turns while READY ones wait. */
 #define REFRAMER_DUE_TURNS	2
 
+#define REFRAMER_BURST_HIST_LEN	17	/* the last: 65536 packets and more */
+#define REFRAMER_HOLD_HIST_LEN	29	/* the last: 2^27 ns and more */
+
+#define REFRAMER_SLACK_DIVISOR	4	/* automatic: delay / 4, or more */
+
 /* A flow of a single packet below this size is not worth listing by size. */
 #define REFRAMER_FAT_BYTES	4096
 #define REFRAMER_FAT_CLASSES	32	/* the last: 2^30 bytes and more */
@@ -92,7 +97,7 @@ enum reframer_reason {
 /* What the engine keeps in the private bytes of skb->cb. */
 struct reframer_skb_cb {
 	u32 hash;
-	u32 truesize;		/* as counted; the skb's own may change */
+	u32 memory;		/* as counted; the skb's truesize may change */
 };
 
 /* The options, as in the UAPI header; those read with every packet first. */
@@ -180,6 +185,7 @@ struct reframer_stats {
 	u64 collisions;
 	u64 timers;		/* expiries of the timer */
 	u64 lost[REFRAMER_LOSSES];
+	u64 stolen;		/* by filters; the caller counts */
 	u32 flows_held;
 	u32 flows_ready;
 	u32 flows_peak;
@@ -220,7 +226,6 @@ struct reframer_engine {
 	u64 pressed;		/* or until then, because of pressure */
 	u8 due_turns;		/* turns of due flows since one of a READY flow */
 	bool armed;		/* the timer, until we see that it has expired */
-	bool slack_follows;	/* conf.slack was not given: it is the least */
 	s32 trust;		/* as a flow's credit, of all flows together */
 	u32 lateness;		/* of the timer, ns: 8 times its moving average */
 	u64 straights_lost;
@@ -564,14 +569,17 @@ static inline u64 reframer_deadline(const struct reframer_engine *e)
 /*
  * How much later than the oldest one a flow may have arrived to go with it.  A
  * timer that is late is dear, too, as in a virtual machine: most of what it costs
- * is done between its deadline and us.  So unless the slack was given, it is eight
- * times the lateness or more, and timers take no more than a ninth of the time.
+ * is done between its deadline and us.  So the automatic slack is eight times the
+ * lateness or more, and timers take no more than a ninth of the time.
  */
 static inline u32 reframer_slack(const struct reframer_engine *e)
 {
-	if (!e->slack_follows)
-		return e->conf.slack;
-	return clamp_t(u32, e->lateness, e->conf.slack, e->conf.delay);
+	const struct reframer_config *c = &e->conf;
+
+	if (c->slack != REFRAMER_SLACK_AUTO)
+		return c->slack;
+	return clamp_t(u32, e->lateness, c->delay / REFRAMER_SLACK_DIVISOR,
+		       c->delay);
 }
 
 /* Read the clock.  If the oldest HELD flow is due, so are those within the slack. */
@@ -672,10 +680,11 @@ static inline bool reframer_arrive(struct reframer_engine *e, u32 slot,
 	u32 bytes = qdisc_pkt_len(skb);
 
 	cb->hash = hash;
-	cb->truesize = skb->truesize;
+	/* What a socket pays for, up to its SO_SNDBUF, is not counted twice. */
+	cb->memory = is_skb_wmem(skb) ? 0 : skb->truesize;
 	skb->next = NULL;
 	e->qlen++;
-	e->memory += skb->truesize;
+	e->memory += cb->memory;
 	e->stats.packets_in++;
 	if (hash != e->last_in) {
 		e->last_in = hash;
@@ -803,7 +812,7 @@ static inline struct sk_buff *reframer_take(struct reframer_engine *e,
 	flow->bytes -= qdisc_pkt_len(skb);
 	flow->qlen--;
 	e->qlen--;
-	e->memory -= reframer_skb_cb(skb)->truesize;
+	e->memory -= reframer_skb_cb(skb)->memory;
 	if (!flow->qlen)
 		reframer_empty(e, flow);
 	return skb;
@@ -827,7 +836,7 @@ static inline struct sk_buff *reframer_take_straight(struct reframer_engine *e)
 
 	e->straight = NULL;
 	e->qlen--;
-	e->memory -= reframer_skb_cb(skb)->truesize;
+	e->memory -= reframer_skb_cb(skb)->memory;
 	return skb;
 }
 

@@ -62,6 +62,7 @@ static u32 reframer_timer_late(const struct reframer_engine *e);
 
 #include "reframer_trace.h"
 #include "reframer_engine.h"
+#include "reframer_options.h"
 
 #define CREATE_TRACE_POINTS
 #include "reframer_trace.h"	/* again, with the reasons known */
@@ -133,7 +134,7 @@ static void reframer_add_qlen(struct Qdisc *sch, int packets)
 	WRITE_ONCE(sch->q.qlen, sch->q.qlen + packets);
 }
 
-/* Drop a packet, the oldest of the fattest flow, from all counters. */
+/* Take a packet, the oldest of the fattest flow, from what is queued. */
 static struct sk_buff *reframer_evict(struct Qdisc *sch,
 				      struct reframer_flow **victim)
 {
@@ -144,7 +145,6 @@ static struct sk_buff *reframer_evict(struct Qdisc *sch,
 		return NULL;
 	reframer_add_qlen(sch, -1);
 	qdisc_qstats_backlog_dec(sch, skb);
-	qdisc_qstats_drop(sch);
 	return skb;
 }
 
@@ -171,6 +171,8 @@ static noinline int reframer_overlimit(struct Qdisc *sch,
 		packets++;
 		bytes += qdisc_pkt_len(skb);
 		congested |= victim == flow;
+		qdisc_qstats_drop(sch);
+		reframer_set_overlimit(skb);
 		__qdisc_drop(skb, to_free);
 	} while (packets < REFRAMER_DROP_BATCH &&
 		 (reframer_over_limit(&q->engine) ||
@@ -312,8 +314,12 @@ static int reframer_enqueue(struct sk_buff *skb, struct Qdisc *sch,
 	if (unlikely(reframer_classified(sch, skb)))
 		class = reframer_filter(skb, sch);
 	if (unlikely(class < 0)) {
-		e->stats.lost[REFRAMER_LOST_FILTER]++;
-		qdisc_qstats_drop(sch);
+		if (-class == __NET_XMIT_BYPASS) {
+			e->stats.lost[REFRAMER_LOST_FILTER]++;
+			qdisc_qstats_drop(sch);
+		} else {
+			e->stats.stolen++;
+		}
 		__qdisc_drop(skb, to_free);
 		return NET_XMIT_SUCCESS | -class;
 	}
@@ -379,98 +385,122 @@ static void reframer_reset(struct Qdisc *sch)
 	}
 }
 
-/*
- * The options, in the order of their attributes: every one is a u32.  Messages
- * and ranges come from here; the policy checks types and lengths.
- */
-static const struct reframer_option {
-	const char *name;
-	const char *unit;
-	u32 min;
-	u32 max;
-	size_t offset;		/* in struct reframer_config */
-} reframer_options[TCA_REFRAMER_MAX + 1] = {
-#define REFRAMER_OPTION(attr, field, unit, min, max)			\
-	[attr] = { #field, unit, min, max,				\
-		   offsetof(struct reframer_config, field) }
-	REFRAMER_OPTION(TCA_REFRAMER_DELAY, delay, " ns",
-			0, REFRAMER_DELAY_MAX),
-	REFRAMER_OPTION(TCA_REFRAMER_SLACK, slack, " ns",
-			0, REFRAMER_DELAY_MAX),
-	REFRAMER_OPTION(TCA_REFRAMER_BURST, burst, "",
-			REFRAMER_BURST_MIN, REFRAMER_BURST_MAX),
-	REFRAMER_OPTION(TCA_REFRAMER_BURST_BYTES, burst_bytes, "",
-			REFRAMER_BURST_BYTES_MIN, REFRAMER_BURST_BYTES_MAX),
-	REFRAMER_OPTION(TCA_REFRAMER_LIMIT, limit, "",
-			REFRAMER_LIMIT_MIN, REFRAMER_LIMIT_MAX),
-	REFRAMER_OPTION(TCA_REFRAMER_MEMORY_LIMIT, memory_limit, "",
-			REFRAMER_MEMORY_LIMIT_MIN, REFRAMER_MEMORY_LIMIT_MAX),
-	REFRAMER_OPTION(TCA_REFRAMER_FLOWS, flows, "",
-			REFRAMER_FLOWS_MIN, REFRAMER_FLOWS_MAX),
-	REFRAMER_OPTION(TCA_REFRAMER_KEY, key, "", 0, REFRAMER_KEY_MAX),
-	REFRAMER_OPTION(TCA_REFRAMER_ADAPTIVE, adaptive, "", 0, 1),
-	REFRAMER_OPTION(TCA_REFRAMER_PUSH, push, "", 0, 1),
-#undef REFRAMER_OPTION
-};
+#define REFRAMER_RANGE(low, high)					\
+	NLA_POLICY_FULL_RANGE(NLA_U32,					\
+			      (&(struct netlink_range_validation) {	\
+				.min = (low), .max = (high),		\
+			      }))
 
 static const struct nla_policy reframer_policy[TCA_REFRAMER_MAX + 1] = {
-	[TCA_REFRAMER_DELAY]		= { .type = NLA_U32 },
-	[TCA_REFRAMER_SLACK]		= { .type = NLA_U32 },
-	[TCA_REFRAMER_BURST]		= { .type = NLA_U32 },
-	[TCA_REFRAMER_BURST_BYTES]	= { .type = NLA_U32 },
-	[TCA_REFRAMER_LIMIT]		= { .type = NLA_U32 },
-	[TCA_REFRAMER_MEMORY_LIMIT]	= { .type = NLA_U32 },
-	[TCA_REFRAMER_FLOWS]		= { .type = NLA_U32 },
-	[TCA_REFRAMER_KEY]		= { .type = NLA_U32 },
-	[TCA_REFRAMER_ADAPTIVE]		= { .type = NLA_U32 },
-	[TCA_REFRAMER_PUSH]		= { .type = NLA_U32 },
+	[TCA_REFRAMER_DELAY]	= REFRAMER_RANGE(0, REFRAMER_DELAY_MAX),
+	/* its range depends on the delay */
+	[TCA_REFRAMER_SLACK]	= { .type = NLA_U32 },
+	[TCA_REFRAMER_BURST]	= REFRAMER_RANGE(REFRAMER_BURST_MIN,
+						 REFRAMER_BURST_MAX),
+	[TCA_REFRAMER_BURST_BYTES] = REFRAMER_RANGE(REFRAMER_BURST_BYTES_MIN,
+						    REFRAMER_BURST_BYTES_MAX),
+	[TCA_REFRAMER_LIMIT]	= REFRAMER_RANGE(REFRAMER_LIMIT_MIN,
+						 REFRAMER_LIMIT_MAX),
+	[TCA_REFRAMER_MEMORY_LIMIT] = REFRAMER_RANGE(REFRAMER_MEMORY_LIMIT_MIN,
+						     REFRAMER_MEMORY_LIMIT_MAX),
+	[TCA_REFRAMER_FLOWS]	= REFRAMER_RANGE(REFRAMER_FLOWS_MIN,
+						 REFRAMER_FLOWS_MAX),
+	[TCA_REFRAMER_KEY]	= REFRAMER_RANGE(0, REFRAMER_KEY_MAX),
+	[TCA_REFRAMER_ADAPTIVE]	= REFRAMER_RANGE(0, 1),
+	[TCA_REFRAMER_PUSH]	= REFRAMER_RANGE(0, 1),
 };
 
-static u32 *reframer_option_value(struct reframer_config *conf, int attr)
+/* For the message about an option that the policy has found out of range */
+static const struct {
+	const char *name;
+	const char *unit;
+} reframer_words[TCA_REFRAMER_MAX + 1] = {
+	[TCA_REFRAMER_DELAY]		= { "delay", " ns" },
+	[TCA_REFRAMER_BURST]		= { "burst", "" },
+	[TCA_REFRAMER_BURST_BYTES]	= { "burst_bytes", "" },
+	[TCA_REFRAMER_LIMIT]		= { "limit", "" },
+	[TCA_REFRAMER_MEMORY_LIMIT]	= { "memory_limit", "" },
+	[TCA_REFRAMER_FLOWS]		= { "flows", "" },
+	[TCA_REFRAMER_KEY]		= { "key", "" },
+	[TCA_REFRAMER_ADAPTIVE]		= { "adaptive", "" },
+	[TCA_REFRAMER_PUSH]		= { "push", "" },
+};
+
+/* The core says only "integer out of range". */
+static void reframer_say_range(struct netlink_ext_ack *extack)
 {
-	return (u32 *)((char *)conf + reframer_options[attr].offset);
+	const struct nlattr *attr = extack->bad_attr;
+	const struct netlink_range_validation *range =
+		reframer_policy[nla_type(attr)].range;
+	const char *unit = reframer_words[nla_type(attr)].unit;
+
+	NL_SET_ERR_MSG_FMT_MOD(extack, "%s %u%s not in %llu..%llu%s",
+			       reframer_words[nla_type(attr)].name,
+			       nla_get_u32(attr), unit,
+			       range->min, range->max, unit);
 }
 
 /* Read @opt on top of @conf, or refuse it and name the reason. */
-static int reframer_parse(struct reframer_config *conf, bool *slack_follows,
-			  struct nlattr *opt, struct netlink_ext_ack *extack)
+static int reframer_parse(struct reframer_config *conf, struct nlattr *opt,
+			  struct netlink_ext_ack *extack)
 {
 	struct nlattr *tb[TCA_REFRAMER_MAX + 1];
-	int attr, err;
+	int err;
 
 	err = nla_parse_nested(tb, TCA_REFRAMER_MAX, opt, reframer_policy,
 			       extack);
+	if (err == -ERANGE && extack)
+		reframer_say_range(extack);
 	if (err < 0)
 		return err;
 
-	for (attr = 1; attr <= TCA_REFRAMER_MAX; attr++) {
-		const struct reframer_option *o = &reframer_options[attr];
-		u32 value;
+	if (tb[TCA_REFRAMER_DELAY])
+		conf->delay = nla_get_u32(tb[TCA_REFRAMER_DELAY]);
+	if (tb[TCA_REFRAMER_SLACK])
+		conf->slack = nla_get_u32(tb[TCA_REFRAMER_SLACK]);
+	if (tb[TCA_REFRAMER_BURST])
+		conf->burst = nla_get_u32(tb[TCA_REFRAMER_BURST]);
+	if (tb[TCA_REFRAMER_BURST_BYTES])
+		conf->burst_bytes = nla_get_u32(tb[TCA_REFRAMER_BURST_BYTES]);
+	if (tb[TCA_REFRAMER_LIMIT])
+		conf->limit = nla_get_u32(tb[TCA_REFRAMER_LIMIT]);
+	if (tb[TCA_REFRAMER_MEMORY_LIMIT])
+		conf->memory_limit = nla_get_u32(tb[TCA_REFRAMER_MEMORY_LIMIT]);
+	if (tb[TCA_REFRAMER_FLOWS])
+		conf->flows = nla_get_u32(tb[TCA_REFRAMER_FLOWS]);
+	if (tb[TCA_REFRAMER_KEY])
+		conf->key = nla_get_u32(tb[TCA_REFRAMER_KEY]);
+	if (tb[TCA_REFRAMER_ADAPTIVE])
+		conf->adaptive = nla_get_u32(tb[TCA_REFRAMER_ADAPTIVE]);
+	if (tb[TCA_REFRAMER_PUSH])
+		conf->push = nla_get_u32(tb[TCA_REFRAMER_PUSH]);
 
-		if (!tb[attr])
-			continue;
-		value = nla_get_u32(tb[attr]);
-		if (value < o->min || value > o->max) {
-			NL_SET_ERR_MSG_FMT_MOD(extack,
-					       "%s %u%s not in %u..%u%s",
-					       o->name, value, o->unit,
-					       o->min, o->max, o->unit);
-			NL_SET_BAD_ATTR(extack, tb[attr]);
-			return -ERANGE;
-		}
-		*reframer_option_value(conf, attr) = value;
-	}
-
-	*slack_follows &= !tb[TCA_REFRAMER_SLACK];
-	if (*slack_follows)
-		conf->slack = conf->delay / REFRAMER_SLACK_DIVISOR;
-	if (conf->slack > conf->delay) {
+	if (conf->slack == REFRAMER_SLACK_AUTO || conf->slack <= conf->delay)
+		return 0;
+	if (tb[TCA_REFRAMER_SLACK]) {
 		NL_SET_ERR_MSG_FMT_MOD(extack,
-				       "slack %u ns not in 0..%u ns (delay)",
+				       "slack %u ns not in 0..%u ns (delay), nor auto",
 				       conf->slack, conf->delay);
+		NL_SET_BAD_ATTR(extack, tb[TCA_REFRAMER_SLACK]);
 		return -ERANGE;
 	}
+	conf->slack = conf->delay;	/* lowered below an earlier slack */
 	return 0;
+}
+
+/* Put @conf in force; dump() reads it without the lock. */
+static void reframer_set_config(struct reframer_config *c,
+				const struct reframer_config *conf)
+{
+	WRITE_ONCE(c->delay, conf->delay);
+	WRITE_ONCE(c->slack, conf->slack);
+	WRITE_ONCE(c->burst, conf->burst);
+	WRITE_ONCE(c->burst_bytes, conf->burst_bytes);
+	WRITE_ONCE(c->limit, conf->limit);
+	WRITE_ONCE(c->memory_limit, conf->memory_limit);
+	WRITE_ONCE(c->key, conf->key);
+	WRITE_ONCE(c->adaptive, conf->adaptive);
+	WRITE_ONCE(c->push, conf->push);
 }
 
 static int reframer_change(struct Qdisc *sch, struct nlattr *opt,
@@ -480,12 +510,11 @@ static int reframer_change(struct Qdisc *sch, struct nlattr *opt,
 	struct reframer_engine *e = &q->engine;
 	struct reframer_config conf = e->conf;
 	unsigned int packets = 0, bytes = 0;
-	bool slack_follows = e->slack_follows;
 	struct reframer_flow *victim;
 	struct sk_buff *skb;
-	int attr, err;
+	int err;
 
-	err = reframer_parse(&conf, &slack_follows, opt, extack);
+	err = reframer_parse(&conf, opt, extack);
 	if (err)
 		return err;
 	if (roundup_pow_of_two(conf.flows) != e->conf.flows) {
@@ -494,24 +523,20 @@ static int reframer_change(struct Qdisc *sch, struct nlattr *opt,
 				       conf.flows, e->conf.flows);
 		return -EINVAL;
 	}
-	conf.flows = e->conf.flows;
 
 	sch_tree_lock(sch);
 
 	if (conf.key != e->conf.key)
 		reframer_rekey(e, ktime_get_ns());
-	for (attr = 1; attr <= TCA_REFRAMER_MAX; attr++)
-		WRITE_ONCE(*reframer_option_value(&e->conf, attr),
-			   *reframer_option_value(&conf, attr));
+	reframer_set_config(&e->conf, &conf);
 	reframer_configure(e);
-	e->slack_follows = slack_follows;
 
 	/* By our own counters: a packet that a parent peeked is in gso_skb. */
 	while (reframer_over_limit(e) || reframer_over_memory(e)) {
 		skb = reframer_evict(sch, &victim);
 		packets++;
 		bytes += qdisc_pkt_len(skb);
-		rtnl_kfree_skbs(skb, skb);
+		rtnl_qdisc_drop(skb, sch);
 	}
 	e->stats.lost[REFRAMER_LOST_CHANGE] += packets;
 	if (packets)
@@ -547,7 +572,7 @@ static int reframer_init(struct Qdisc *sch, struct nlattr *opt,
 
 	e->conf = (struct reframer_config) {
 		.delay		= REFRAMER_DELAY_DEFAULT,
-		.slack		= REFRAMER_DELAY_DEFAULT / REFRAMER_SLACK_DIVISOR,
+		.slack		= REFRAMER_SLACK_AUTO,
 		.burst		= REFRAMER_BURST_DEFAULT,
 		.burst_bytes	= REFRAMER_BURST_BYTES_DEFAULT,
 		.limit		= REFRAMER_LIMIT_DEFAULT,
@@ -556,10 +581,9 @@ static int reframer_init(struct Qdisc *sch, struct nlattr *opt,
 		.adaptive	= 1,
 		.push		= 1,
 	};
-	e->slack_follows = true;
 	q->perturbation = get_random_u32();
 	if (opt) {
-		err = reframer_parse(&e->conf, &e->slack_follows, opt, extack);
+		err = reframer_parse(&e->conf, opt, extack);
 		if (err)
 			return err;
 	}
@@ -588,18 +612,25 @@ static int reframer_init(struct Qdisc *sch, struct nlattr *opt,
 static int reframer_dump(struct Qdisc *sch, struct sk_buff *skb)
 {
 	struct reframer_sched_data *q = qdisc_priv(sch);
+	const struct reframer_config *c = &q->engine.conf;
 	struct nlattr *nest = nla_nest_start_noflag(skb, TCA_OPTIONS);
-	int attr;
 
 	if (!nest)
 		return -EMSGSIZE;
-	for (attr = 1; attr <= TCA_REFRAMER_MAX; attr++) {
-		u32 *value = reframer_option_value(&q->engine.conf, attr);
-
-		if (nla_put_u32(skb, attr, READ_ONCE(*value))) {
-			nla_nest_cancel(skb, nest);
-			return -EMSGSIZE;
-		}
+	if (nla_put_u32(skb, TCA_REFRAMER_DELAY, READ_ONCE(c->delay)) ||
+	    nla_put_u32(skb, TCA_REFRAMER_SLACK, READ_ONCE(c->slack)) ||
+	    nla_put_u32(skb, TCA_REFRAMER_BURST, READ_ONCE(c->burst)) ||
+	    nla_put_u32(skb, TCA_REFRAMER_BURST_BYTES,
+			READ_ONCE(c->burst_bytes)) ||
+	    nla_put_u32(skb, TCA_REFRAMER_LIMIT, READ_ONCE(c->limit)) ||
+	    nla_put_u32(skb, TCA_REFRAMER_MEMORY_LIMIT,
+			READ_ONCE(c->memory_limit)) ||
+	    nla_put_u32(skb, TCA_REFRAMER_FLOWS, c->flows) ||
+	    nla_put_u32(skb, TCA_REFRAMER_KEY, READ_ONCE(c->key)) ||
+	    nla_put_u32(skb, TCA_REFRAMER_ADAPTIVE, READ_ONCE(c->adaptive)) ||
+	    nla_put_u32(skb, TCA_REFRAMER_PUSH, READ_ONCE(c->push))) {
+		nla_nest_cancel(skb, nest);
+		return -EMSGSIZE;
 	}
 	return nla_nest_end(skb, nest);
 }
@@ -626,19 +657,23 @@ static int reframer_dump_stats(struct Qdisc *sch, struct gnet_dump *d)
 	struct reframer_sched_data *q = qdisc_priv(sch);
 	const struct reframer_engine *e = &q->engine;
 	struct reframer_stats stats, *s = &stats;
-	struct nlattr *nest;
-	u32 memory, lateness;
+	u32 memory, lateness, slack;
+	struct nlattr *app, *nest;
 
 	/* of one moment, so that the sums are right */
 	sch_tree_lock(sch);
 	reframer_sum_stats(e, &stats);
 	memory = e->memory;
 	lateness = e->lateness;
+	slack = reframer_slack(e);
 	sch_tree_unlock(sch);
 
-	nest = nla_nest_start_noflag(d->skb, TCA_STATS_APP);
-	if (!nest)
+	app = nla_nest_start_noflag(d->skb, TCA_STATS_APP);
+	if (!app)
 		return -1;
+	nest = nla_nest_start(d->skb, TCA_REFRAMER_XSTATS_QDISC);
+	if (!nest)
+		goto cancel;
 
 #define PUT_U64(attr, value)						\
 	reframer_put_u64(d->skb, TCA_REFRAMER_STATS_##attr, value)
@@ -652,42 +687,47 @@ static int reframer_dump_stats(struct Qdisc *sch, struct gnet_dump *d)
 	    PUT_U64(RUNS_OUT, s->runs_out) ||
 	    PUT_U64(BURSTS, s->bursts) ||
 	    PUT_HIST(BURST_HIST, s->burst_hist, REFRAMER_BURST_HIST_LEN) ||
-	    PUT_U64(DEADLINE, s->releases[REFRAMER_DEADLINE]) ||
-	    PUT_U64(FULL, s->releases[REFRAMER_FULL]) ||
-	    PUT_U64(PRESSURE, s->releases[REFRAMER_PRESSURE]) ||
-	    PUT_U64(PUSH, s->releases[REFRAMER_PUSH]) ||
-	    PUT_U64(EXPRESS, s->releases[REFRAMER_EXPRESS]) ||
-	    PUT_U64(PREDICTED, s->releases[REFRAMER_PREDICTED]) ||
+	    PUT_U64(RELEASE_DEADLINE, s->releases[REFRAMER_DEADLINE]) ||
+	    PUT_U64(RELEASE_FULL, s->releases[REFRAMER_FULL]) ||
+	    PUT_U64(RELEASE_PRESSURE, s->releases[REFRAMER_PRESSURE]) ||
+	    PUT_U64(RELEASE_PUSH, s->releases[REFRAMER_PUSH]) ||
+	    PUT_U64(RELEASE_EXPRESS, s->releases[REFRAMER_EXPRESS]) ||
+	    PUT_U64(RELEASE_PREDICTED, s->releases[REFRAMER_PREDICTED]) ||
 	    PUT_U64(HOLDS_PAID, s->holds_paid) ||
 	    PUT_U64(HOLDS_VAIN, s->holds_vain) ||
 	    PUT_U64(HOLD_SUM, s->hold_sum) ||
 	    PUT_U64(HOLD_MAX, s->hold_max) ||
 	    PUT_HIST(HOLD_HIST, s->hold_hist, REFRAMER_HOLD_HIST_LEN) ||
 	    PUT_U64(LATE_MAX, s->late_max) ||
+	    PUT_U32(LATE_MEAN, lateness / 8) ||
 	    PUT_U64(TIMERS, s->timers) ||
+	    PUT_U32(SLACK, slack) ||
+	    PUT_U32(FLOWS_HELD, s->flows_held) ||
+	    PUT_U32(FLOWS_READY, s->flows_ready) ||
+	    PUT_U32(FLOWS_PEAK, s->flows_peak) ||
 	    PUT_U64(COLLISIONS, s->collisions) ||
 	    PUT_U64(DROP_LIMIT, s->lost[REFRAMER_LOST_LIMIT]) ||
 	    PUT_U64(DROP_MEMORY, s->lost[REFRAMER_LOST_MEMORY]) ||
 	    PUT_U64(DROP_CHANGE, s->lost[REFRAMER_LOST_CHANGE]) ||
 	    PUT_U64(DROP_RESET, s->lost[REFRAMER_LOST_RESET]) ||
 	    PUT_U64(DROP_FILTER, s->lost[REFRAMER_LOST_FILTER]) ||
-	    PUT_U32(FLOWS_HELD, s->flows_held) ||
-	    PUT_U32(FLOWS_READY, s->flows_ready) ||
-	    PUT_U32(FLOWS_PEAK, s->flows_peak) ||
-	    PUT_U32(LATE_MEAN, lateness / 8) ||
+	    PUT_U64(STOLEN, s->stolen) ||
 	    PUT_U32(MEMORY, memory) ||
 	    PUT_U32(TABLE_BYTES,
 		    e->conf.flows * sizeof(*e->flows) +
-		    reframer_sets(&e->conf) * sizeof(*e->sets))) {
-		nla_nest_cancel(d->skb, nest);
-		return -1;
-	}
+		    reframer_sets(&e->conf) * sizeof(*e->sets)))
+		goto cancel;
 #undef PUT_U64
 #undef PUT_U32
 #undef PUT_HIST
 
 	nla_nest_end(d->skb, nest);
+	nla_nest_end(d->skb, app);
 	return 0;
+
+cancel:
+	nla_nest_cancel(d->skb, app);
+	return -1;
 }
 
 /*
@@ -737,33 +777,35 @@ static int reframer_dump_class_stats(struct Qdisc *sch, unsigned long cl,
 	const struct reframer_engine *e = &q->engine;
 	const struct reframer_flow *flow = &e->flows[cl - 1];
 	struct gnet_stats_queue qs = {};
-	struct nlattr *nest;
+	struct nlattr *app, *nest;
 	u64 age = 0;
-	u32 hash = 0;
 	bool ready;
 
 	sch_tree_lock(sch);
 	qs.qlen = flow->qlen;
 	qs.backlog = flow->bytes;
 	ready = e->sets[(cl - 1) / REFRAMER_WAYS].ready & BIT((cl - 1) % REFRAMER_WAYS);
-	if (flow->qlen) {
-		hash = reframer_skb_cb(flow->head)->hash;
+	/* What need not wait may come without a look at the clock. */
+	if (flow->qlen && !ready)
 		age = ktime_get_ns() - flow->arrival;
-	}
 	sch_tree_unlock(sch);
 
 	if (gnet_stats_copy_queue(d, NULL, &qs, qs.qlen) < 0)
 		return -1;
-	nest = nla_nest_start_noflag(d->skb, TCA_STATS_APP);
-	if (!nest)
+	app = nla_nest_start_noflag(d->skb, TCA_STATS_APP);
+	if (!app)
 		return -1;
-	if (nla_put_u32(d->skb, TCA_REFRAMER_STATS_CLASS_HASH, hash) ||
-	    nla_put_u32(d->skb, TCA_REFRAMER_STATS_CLASS_READY, ready) ||
-	    reframer_put_u64(d->skb, TCA_REFRAMER_STATS_CLASS_AGE, age)) {
-		nla_nest_cancel(d->skb, nest);
+	nest = nla_nest_start(d->skb, TCA_REFRAMER_XSTATS_CLASS);
+	if (!nest ||
+	    nla_put_u32(d->skb, TCA_REFRAMER_CLASS_STATS_READY, ready) ||
+	    (!ready &&
+	     nla_put_u64_64bit(d->skb, TCA_REFRAMER_CLASS_STATS_AGE, age,
+			       TCA_REFRAMER_CLASS_STATS_PAD))) {
+		nla_nest_cancel(d->skb, app);
 		return -1;
 	}
 	nla_nest_end(d->skb, nest);
+	nla_nest_end(d->skb, app);
 	return 0;
 }
 
@@ -824,6 +866,7 @@ static void __exit reframer_module_exit(void)
 
 module_init(reframer_module_init)
 module_exit(reframer_module_exit)
+MODULE_AUTHOR("The reframer developers");
 MODULE_LICENSE("GPL");
 MODULE_DESCRIPTION("Sort packets by flow");
-MODULE_ALIAS("net-sch-reframer");
+MODULE_ALIAS_NET_SCH("reframer");

@@ -34,6 +34,7 @@ test_idle() {
 }
 
 test_while_holding_and_after() {
+	forwarded
 	reframer delay 100ms "$ALWAYS"
 	capture
 	hold
@@ -76,6 +77,7 @@ test_smaller_limit_by_change() {
 }
 
 test_smaller_memory_limit_by_change() {
+	forwarded
 	reframer delay 100ms "$ALWAYS"
 	capture
 	hold
@@ -139,7 +141,7 @@ test_link_down_and_up() {
 	ip_run "link set dev tx0 down"
 	show
 	ip -n "$TX" link set dev tx0 up
-	expect accounted empty_now
+	expect accounted empty_now '.q.drops == 0'
 	timely '.r.drops.reset == 32'
 	sent=${QS#*'"packets_out":'}
 	sent=${sent%%,*}
@@ -208,6 +210,25 @@ test_device_deactivated() {
 		wait_drained
 		arrived
 		expect complete accounted empty_now ".r.drops.reset == $lost"
+		qdisc del dev tx0 root
+	done
+}
+
+# What was queued then is no drop for fq_codel, nor for us.
+test_link_down_as_fq_codel() {
+	local kind
+
+	for kind in fq_codel "reframer delay 992us $ALWAYS"; do
+		WHAT=$kind
+		tell "qdisc add dev tx0 root handle 1: tbf rate 100bit burst 1600b limit 100mb
+			qdisc add dev tx0 parent 1:1 handle 10: $kind"
+		send -F 4 -n 16
+		show
+		expect '.qs[1].qlen > 40'
+		ip -n "$TX" link set dev tx0 down
+		show
+		ip -n "$TX" link set dev tx0 up
+		expect 'all(.qs[]; .qlen == 0 and .backlog == 0 and .drops == 0)'
 		qdisc del dev tx0 root
 	done
 }

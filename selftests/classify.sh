@@ -39,11 +39,11 @@ classes() {
 		$1 == "class" { handle = $3 }
 		$1 == "backlog" { backlog = $2 + 0; qlen = $3 + 0 }
 		$1 == "flow" {
-			unit = $5
+			unit = $4
 			gsub(/[0-9.]/, "", unit)
 			printf "%s{\"handle\":\"%s\",\"backlog\":%d,", comma, handle, backlog
-			printf "\"qlen\":%d,\"hash\":\"%s\",", qlen, $2
-			printf "\"state\":\"%s\",\"age\":%.0f}", $3, $5 * ns[unit]
+			printf "\"qlen\":%d,\"state\":\"%s\",\"age\":", qlen, $2
+			printf $3 == "age" ? "%.0f}" : "null}", $4 * ns[unit]
 			comma = ","
 		}
 		END { print "]" }')
@@ -61,7 +61,7 @@ eight_flows() {
 ALL_IN='(.list | length == 1) and (.list[0] | .qlen == 32 and .backlog == 3200) and
 	.list[0].handle'
 BY_KEY='(.list | length == 8) and all(.list[]; .qlen == 4 and .backlog == 400) and
-	([.list[].hash] | unique | length == 8)'
+	([.list[].handle] | unique | length == 8)'
 
 # Packets of 17 flows.  Four sources send to two hosts, a fifth one three ways to the
 # first of these, and four more to a third host by IPv6.
@@ -89,7 +89,7 @@ test_keys() {
 		offer
 		classes
 		expect ".list | length == ${WHAT#*:}" \
-			'([.list[].hash] | unique | length) == (.list | length)' \
+			'([.list[].handle] | unique | length) == (.list | length)' \
 			'([.list[].qlen] | add) == .q.qlen - 1' \
 			'.r.collisions == 0'
 		kill $!
@@ -150,7 +150,7 @@ test_filters_choose_the_class() {
 			"$WHAT classid 10:5"
 		eight_flows
 		expect "$ALL_IN == \"10:5\"" \
-			'.list[0] | .hash == "0x00000005" and .state == "held"'
+			'.list[0] | .state == "held"'
 		free
 	done
 }
@@ -184,12 +184,22 @@ test_no_match_goes_by_the_key() {
 	done
 }
 
-# One flow in a class, the others by the key
+# One flow in a class, the others by the key: in a set of slots where none of them
+# would be otherwise
 test_a_filter_for_some() {
+	local class
+
 	stuck
-	filters 10: "protocol ip flower src_ip 10.128.0.3 classid 10:5"
 	eight_flows
-	expect "$BY_KEY" 'any(.list[]; .handle == "10:5" and .hash == "0x00000005")'
+	class=$(jq -r 'map(.handle[3:] | explode | reduce .[] as $c (0; . * 16 +
+			$c - if $c > 57 then 87 else 48 end) | (. - 1) / 8 | floor) |
+		[range(9)] - . | .[0] * 8 + 1' <<<"$LIST")
+	class=10:$(printf %x "$class")
+	free
+	stuck
+	filters 10: "protocol ip flower src_ip 10.128.0.3 classid $class"
+	eight_flows
+	expect "$BY_KEY" "any(.list[]; .handle == \"$class\")"
 }
 
 # A flow and a class in the same slot: they share it.
@@ -286,18 +296,26 @@ test_actions_that_pass() {
 	expect "$ALL_IN == \"10:6\""
 }
 
-OFFERED='.gen.packets == .q.packets + .q.drops + .q.qlen'
+OFFERED='.gen.packets == .q.packets + .q.drops + .r.stolen + .q.qlen'
 
-# none_passes FILTER: not a packet is queued, and all are accounted for
+# none_passes FILTER: not a packet is queued, and all are accounted for.  What is a
+# drop is one for fq_codel, too.
 none_passes() {
 	WHAT=$1
+	qdisc add dev tx0 root handle 1: fq_codel
+	filters 1: "$1"
+	send -F 4 -n 8
+	show
+	expect '.gen.refused == 0 and .qs[0].packets == 0'
+	qdisc del dev tx0 root
+	DROPS=$(jq '.[0].drops' <<<"$QS")
 	reframer delay 100ms "$ALWAYS"
 	filters 1: "$1"
 	send -F 4 -n 8
 	show
 	expect accounted empty_now "$OFFERED" \
-		'.gen.refused == 0 and .r.packets_in == 0' \
-		'.r.drops.filter == 32 and .q.drops == 32'
+		'.gen.refused == 0 and .r.packets_in == 0' ".q.drops == $DROPS" \
+		".r.drops.filter == $DROPS and .r.stolen == 32 - $DROPS"
 	# and afterwards all is as ever
 	tell "filter del dev tx0 parent 1:"
 	capture
@@ -305,20 +323,33 @@ none_passes() {
 	wait_drained
 	arrived
 	expect in_order accounted empty_now '.cap.packets == 32' \
-		'.r.packets_out == 32 and .r.drops.filter == 32'
+		'.r.packets_out == 32 and .r.drops.filter + .r.stolen == 32'
 	qdisc del dev tx0 root
 }
 
-test_actions_that_do_not() {
+test_actions_that_drop() {
 	local action
 
 	# by reclassify, round and round
-	for action in drop trap reclassify; do
+	for action in drop reclassify; do
 		none_passes "$MATCHALL classid 1:5 action $action"
+		[ "$DROPS" = 32 ] || fail "fq_codel drops $DROPS"
 	done
-	# direct-action: TC_ACT_SHOT, STOLEN, REDIRECT (not from here), TRAP
-	for action in 2 4 7 8; do
+	# direct-action: TC_ACT_SHOT, REDIRECT (not from here)
+	none_passes 'bpf bytecode "1,6 0 0 2," direct-action'
+	[ "$DROPS" = 32 ] || fail "fq_codel drops $DROPS"
+}
+
+# Where fq_codel takes what is redirected for not to be queued, so do we.
+test_actions_that_steal() {
+	local action
+
+	none_passes "$MATCHALL classid 1:5 action trap"
+	[ "$DROPS" = 0 ] || fail "fq_codel drops $DROPS"
+	# TC_ACT_STOLEN, TRAP
+	for action in 4 8; do
 		none_passes "bpf bytecode \"1,6 0 0 $action,\" direct-action"
+		[ "$DROPS" = 0 ] || fail "fq_codel drops $DROPS"
 	done
 }
 
@@ -353,7 +384,7 @@ test_mirred() {
 	arrived
 	show
 	expect complete accounted empty_now \
-		'.r.packets_in == 0 and .r.drops.filter == 32'
+		'.r.packets_in == 0 and .r.stolen == 32 and .q.drops == 0'
 	qdisc del dev tx0 root
 
 	reframer delay 100ms "$ALWAYS"
@@ -368,13 +399,15 @@ test_mirred() {
 
 # What a filter does not let in must not be in the parent's counts either.
 test_parents_of_a_dropping_filter() {
-	local kind action
+	local kind action lost
 
 	dummy dum1
 	for kind in drr "htb rate 1gbit quantum 20000" "hfsc sc rate 1gbit" \
 		    "qfq weight 1" prio; do
 		for action in drop "mirred egress redirect dev dum1"; do
 			WHAT="$kind $action"
+			lost=.r.stolen
+			[ "$action" != drop ] || lost=.r.drops.filter
 			tell "qdisc add dev tx0 root handle 1: ${kind%% *}"
 			[ "$kind" = prio ] || tell "class add dev tx0 parent 1: classid 1:1 $kind"
 			tell "qdisc add dev tx0 parent 1:1 handle 10: reframer delay 1ms $ALWAYS"
@@ -388,7 +421,7 @@ test_parents_of_a_dropping_filter() {
 			wait_drained
 			arrived
 			expect in_order accounted empty_now \
-				'.cap.packets == 16 and .r.drops.filter == 20' \
+				".cap.packets == 16 and $lost == 20" 'drops + .r.stolen == 20' \
 				'.qs[0].qlen == 0 and .qs[0].backlog == 0'
 			# the class goes, and what is left works
 			[ "$kind" = prio ] || class del dev tx0 classid 1:1
@@ -430,7 +463,9 @@ test_classes_are_the_flows() {
 	classes
 	expect '.r.flows.ready == 40 and (.list | length) == 100' \
 		'[.list[] | select(.state == "ready")] |
-			length == 40 and all(.[]; .qlen == 3)'
+			length == 40 and all(.[]; .qlen == 3 and .age == null)' \
+		'[.list[] | select(.state == "held")] |
+			length == 60 and all(.[]; .qlen == 2 and .age >= 0)'
 }
 
 test_classes_as_json() {
@@ -441,8 +476,14 @@ test_classes_as_json() {
 	expect '.list | map(select(.class == "reframer")) | length == 1 and
 		(.[0] | .handle == "10:5" and
 			(.stats | .qlen == 32 and .backlog == 3200 and
-				(.reframer | .hash == 5 and .state == "held" and
+				(.reframer | keys == ["age_ns", "state"] and
+					.state == "held" and
 					(.age_ns | type == "number"))))'
+	# full now, and without an age
+	qdisc change dev tx0 parent 1:1 reframer burst 8
+	LIST=$("$TC" -n "$TX" -s -j class show dev tx0)
+	expect '.list | map(select(.class == "reframer")) |
+		.[0].stats.reframer == { state: "ready" }'
 }
 
 # Classes come and go with packets only; that is said, and nothing else happens.

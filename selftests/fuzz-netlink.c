@@ -324,8 +324,24 @@ static int tell(enum type type)
 
 /* ------------------------------------------------------ valid contents */
 
-/* Values of an option: good ones, limits, and those beyond them */
-static uint32_t option_value(uint32_t min, uint32_t max, uint32_t usual)
+/* As the manual page has them; slack is at most the delay, or automatic. */
+static const struct {
+	uint32_t min, max;
+} range[TCA_REFRAMER_MAX + 1] = {
+	[TCA_REFRAMER_DELAY]		= { 0, 100000000 },
+	[TCA_REFRAMER_SLACK]		= { 0, 0xffffffff },
+	[TCA_REFRAMER_BURST]		= { 1, 65535 },
+	[TCA_REFRAMER_BURST_BYTES]	= { 256, 16 << 20 },
+	[TCA_REFRAMER_LIMIT]		= { 1, 0xffffffff },
+	[TCA_REFRAMER_MEMORY_LIMIT]	= { 1, 1U << 31 },
+	[TCA_REFRAMER_FLOWS]		= { 8, 65536 },
+	[TCA_REFRAMER_KEY]		= { 0, REFRAMER_KEY_MAX },
+	[TCA_REFRAMER_ADAPTIVE]		= { 0, 1 },
+	[TCA_REFRAMER_PUSH]		= { 0, 1 },
+};
+
+/* Good values, limits, and those beyond them */
+static uint32_t value_of(uint32_t min, uint32_t max, uint32_t usual)
 {
 	uint32_t value;
 
@@ -352,14 +368,18 @@ static uint32_t option_value(uint32_t min, uint32_t max, uint32_t usual)
 	}
 }
 
+static uint32_t option_value(int attr, uint32_t usual)
+{
+	return value_of(range[attr].min, range[attr].max, usual);
+}
+
 /* What is asked of the options in one message */
 static void reframer_options(bool create)
 {
 	/* of another number only at creation */
-	uint32_t flows = create ? option_value(REFRAMER_FLOWS_MIN,
-					       REFRAMER_FLOWS_MAX,
+	uint32_t flows = create ? option_value(TCA_REFRAMER_FLOWS,
 					       1 << (3 + below(10))) : 0;
-	uint32_t delay = option_value(0, REFRAMER_DELAY_MAX,
+	uint32_t delay = option_value(TCA_REFRAMER_DELAY,
 				      PICK(0, 1000, 64000, 64000, 1000000,
 					   20000000));
 	int some = below(4);
@@ -371,25 +391,21 @@ static void reframer_options(bool create)
 	if (chance(60))
 		attr_u32(TCA_REFRAMER_DELAY, delay);
 	if (chance(20))
-		attr_u32(TCA_REFRAMER_SLACK,
-			 option_value(0, delay, delay / 2));
+		attr_u32(TCA_REFRAMER_SLACK, chance(30) ? REFRAMER_SLACK_AUTO :
+			 value_of(0, delay, delay / 2));
 	if (some && chance(40))
 		attr_u32(TCA_REFRAMER_BURST,
-			 option_value(REFRAMER_BURST_MIN, REFRAMER_BURST_MAX,
-				      1 + below(100)));
+			 option_value(TCA_REFRAMER_BURST, 1 + below(100)));
 	if (some && chance(40))
 		attr_u32(TCA_REFRAMER_BURST_BYTES,
-			 option_value(REFRAMER_BURST_BYTES_MIN,
-				      REFRAMER_BURST_BYTES_MAX,
+			 option_value(TCA_REFRAMER_BURST_BYTES,
 				      256 + below(100000)));
 	if (some && chance(40))
 		attr_u32(TCA_REFRAMER_LIMIT,
-			 option_value(REFRAMER_LIMIT_MIN, REFRAMER_LIMIT_MAX,
-				      1 + below(1000)));
+			 option_value(TCA_REFRAMER_LIMIT, 1 + below(1000)));
 	if (some && chance(40))
 		attr_u32(TCA_REFRAMER_MEMORY_LIMIT,
-			 option_value(REFRAMER_MEMORY_LIMIT_MIN,
-				      REFRAMER_MEMORY_LIMIT_MAX,
+			 option_value(TCA_REFRAMER_MEMORY_LIMIT,
 				      1 + below(1 << 20)));
 	if (create && chance(40))
 		attr_u32(TCA_REFRAMER_FLOWS, flows);
@@ -397,12 +413,14 @@ static void reframer_options(bool create)
 		attr_u32(TCA_REFRAMER_FLOWS, prng());
 	if (some && chance(30))
 		attr_u32(TCA_REFRAMER_KEY,
-			 option_value(0, REFRAMER_KEY_MAX,
+			 option_value(TCA_REFRAMER_KEY,
 				      below(REFRAMER_KEY_MAX + 1)));
 	if (some && chance(40))
-		attr_u32(TCA_REFRAMER_ADAPTIVE, option_value(0, 1, below(2)));
+		attr_u32(TCA_REFRAMER_ADAPTIVE,
+			 option_value(TCA_REFRAMER_ADAPTIVE, below(2)));
 	if (some && chance(40))
-		attr_u32(TCA_REFRAMER_PUSH, option_value(0, 1, below(2)));
+		attr_u32(TCA_REFRAMER_PUSH,
+			 option_value(TCA_REFRAMER_PUSH, below(2)));
 	unnest();
 }
 
@@ -947,22 +965,6 @@ struct options {
 /* The reframer at the root of D_CHECKED */
 static bool get_options(struct options *o)
 {
-	static const struct {
-		uint32_t min, max;
-	} range[TCA_REFRAMER_MAX + 1] = {
-		[TCA_REFRAMER_DELAY] = { 0, REFRAMER_DELAY_MAX },
-		[TCA_REFRAMER_SLACK] = { 0, REFRAMER_DELAY_MAX },
-		[TCA_REFRAMER_BURST] = { REFRAMER_BURST_MIN, REFRAMER_BURST_MAX },
-		[TCA_REFRAMER_BURST_BYTES] = { REFRAMER_BURST_BYTES_MIN,
-					       REFRAMER_BURST_BYTES_MAX },
-		[TCA_REFRAMER_LIMIT] = { REFRAMER_LIMIT_MIN, REFRAMER_LIMIT_MAX },
-		[TCA_REFRAMER_MEMORY_LIMIT] = { REFRAMER_MEMORY_LIMIT_MIN,
-						REFRAMER_MEMORY_LIMIT_MAX },
-		[TCA_REFRAMER_FLOWS] = { REFRAMER_FLOWS_MIN, REFRAMER_FLOWS_MAX },
-		[TCA_REFRAMER_KEY] = { 0, REFRAMER_KEY_MAX },
-		[TCA_REFRAMER_ADAPTIVE] = { 0, 1 },
-		[TCA_REFRAMER_PUSH] = { 0, 1 },
-	};
 	size_t head = NLMSG_HDRLEN + NLMSG_ALIGN(sizeof(struct tcmsg));
 	struct rtattr *rta, *options;
 	int i;
@@ -986,7 +988,8 @@ static bool get_options(struct options *o)
 			die("option %d is %u, not in %u..%u", i, o->value[i],
 			    range[i].min, range[i].max);
 	}
-	if (o->value[TCA_REFRAMER_SLACK] > o->value[TCA_REFRAMER_DELAY])
+	if (o->value[TCA_REFRAMER_SLACK] != REFRAMER_SLACK_AUTO &&
+	    o->value[TCA_REFRAMER_SLACK] > o->value[TCA_REFRAMER_DELAY])
 		die("slack is above the delay");
 	return true;
 }

@@ -32,11 +32,41 @@ test_a_flood_over_the_limit() {
 }
 
 test_a_flood_over_the_memory_limit() {
+	forwarded
 	flood memory_limit 80kb
 	expect '.r.drops.limit == 0'
 	timely '.r.drops.memory > 300'
 	QS=$FULL
 	expect '.r.memory_bytes > 40000 and .r.memory_bytes <= 80 * 1024'
+}
+
+# memory KIND OPTIONS...: that 4 flows of 32 packets take where they cannot leave
+memory() {
+	tell "qdisc add dev tx0 root handle 1: tbf rate 100bit burst 1600b limit 100mb
+		qdisc add dev tx0 parent 1:1 handle 10: $*"
+	send -F 4 -n 32
+	show
+	expect '.qs[1].qlen > 100'
+	MEMORY=$(jq '.[1] | .memory_used // .reframer.memory_bytes // 0' <<<"$QS")
+	qdisc del dev tx0 root
+}
+
+# What takes memory for fq_codel does for us: depending on the kernel, also what the
+# socket of a sender pays for.
+test_memory_as_fq_codel_counts_it() {
+	local theirs
+
+	memory fq_codel
+	theirs=$MEMORY
+	diag "of a socket: $theirs"
+	memory reframer delay 0
+	[ "$MEMORY" = "$theirs" ] || fail "$MEMORY, fq_codel $theirs"
+	forwarded
+	memory fq_codel
+	theirs=$MEMORY
+	memory reframer delay 0
+	[ "$MEMORY" = "$theirs" ] || fail "$MEMORY, fq_codel $theirs"
+	[ "$MEMORY" -gt 10000 ] || fail "only $MEMORY"
 }
 
 test_two_floods_share_the_loss() {
@@ -67,6 +97,7 @@ test_the_head_is_dropped() {
 test_tiny_limits() {
 	local limits
 
+	forwarded
 	for limits in "limit 1" "limit 2" "limit 7" "memory_limit 1" \
 		      "memory_limit 2000" "limit 1 memory_limit 1 flows 8 burst 1" \
 		      "limit 4294967295 memory_limit 2gb flows 65536"; do

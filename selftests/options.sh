@@ -5,13 +5,13 @@
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$0")/lib.sh"
 
-DEFAULTS='{"delay":64000,"slack":16000,"burst":64,"burst_bytes":65536,
+DEFAULTS='{"delay":64000,"slack":"auto","burst":64,"burst_bytes":65536,
 	"limit":10240,"memory_limit":33554432,"flows":1024,
 	"key":"flow","adaptive":true,"push":true}'
 
 # What is given to tc, and how that differs from the defaults
 GOOD=(
-	'delay 1ms|"delay":1000000,"slack":250000'
+	'delay 1ms|"delay":1000000'
 	'slack 10us|"slack":10000'
 	'burst 7|"burst":7'
 	'burst_bytes 3000|"burst_bytes":3000'
@@ -29,9 +29,10 @@ GOOD=(
 	'nopush|"push":false'
 	'push|"push":true'
 	# smallest and largest values
-	'delay 0|"delay":0,"slack":0'
-	'delay 100ms|"delay":100000000,"slack":25000000'
-	'delay 7ns|"delay":7,"slack":1'
+	'delay 0|"delay":0'
+	'delay 100ms|"delay":100000000'
+	'delay 7ns|"delay":7'
+	'slack auto|"slack":"auto"'
 	'slack 0|"slack":0'
 	'slack 64us|"slack":64000'
 	'burst 1|"burst":1'
@@ -52,9 +53,11 @@ GOOD=(
 BAD=(
 	'delay 100000001ns|delay 100000001 ns not in 0..100000000 ns'
 	'delay 4294967295ns|delay 4294967295 ns not in 0..100000000 ns'
-	'slack 100000001ns|slack 100000001 ns not in 0..100000000 ns'
-	'slack 64001ns|slack 64001 ns not in 0..64000 ns'
-	'delay 10us slack 11us|slack 11000 ns not in 0..10000 ns'
+	'slack 100000001ns|slack 100000001 ns not in 0..64000 ns (delay), nor auto'
+	'slack 4294967294ns|slack 4294967294 ns not in 0..64000 ns (delay), nor auto'
+	'slack 64001ns|slack 64001 ns not in 0..64000 ns (delay), nor auto'
+	'delay 10us slack 11us|slack 11000 ns not in 0..10000 ns (delay), nor auto'
+	'slack 1ns delay 0|slack 1 ns not in 0..0 ns (delay), nor auto'
 	'burst 0|burst 0 not in 1..65535'
 	'burst 65536|burst 65536 not in 1..65535'
 	'burst_bytes 255|burst_bytes 255 not in 256..16777216'
@@ -117,22 +120,32 @@ test_each_by_change() {
 	same "$OUT" "$(merged "${want#,}")"
 }
 
-test_slack_follows_the_delay_until_given() {
-	batch <<-END
-		qdisc add dev tx0 root reframer delay 10us
-		qdisc show dev tx0
-		qdisc change dev tx0 root reframer delay 50us
-		qdisc show dev tx0
-		qdisc change dev tx0 root reframer slack 20us
-		qdisc show dev tx0
-		qdisc change dev tx0 root reframer delay 30us
-		qdisc show dev tx0
-		qdisc change dev tx0 root reframer delay 10us
-		qdisc show dev tx0
+# What was given, and what is in effect, when the timer has never been late
+test_slack() {
+	local command want=""
+
+	while IFS='|' read -r command shown; do
+		echo "qdisc $command"
+		echo "qdisc show dev tx0"
+		want+=",[$shown]"
+	done >"$TMP/commands" <<-END
+		add dev tx0 root reframer delay 10us|10000,"auto",2500
+		change dev tx0 root reframer delay 50us|50000,"auto",12500
+		change dev tx0 root reframer slack 20us|50000,20000,20000
+		change dev tx0 root reframer delay 30us|30000,20000,20000
+		change dev tx0 root reframer limit 9|30000,20000,20000
+		change dev tx0 root reframer delay 10us|10000,10000,10000
+		change dev tx0 root reframer delay 40us|40000,10000,10000
+		change dev tx0 root reframer slack auto|40000,"auto",10000
+		change dev tx0 root reframer delay 4us|4000,"auto",1000
+		change dev tx0 root reframer slack 0|4000,0,0
+		change dev tx0 root reframer delay 100ms slack auto|100000000,"auto",25000000
+		replace dev tx0 root reframer delay 1ms slack 500us|1000000,500000,500000
+		replace dev tx0 root reframer delay 64us|64000,64000,64000
 	END
-	same "$(jq -c 'map([.delay, .slack])' <<<"$OUT")" \
-		'[[10000,2500],[50000,12500],[50000,20000],[30000,20000],[30000,20000]]'
-	[[ $ERR == *"slack 20000 ns not in 0..10000 ns"* ]] || fail "message: $ERR"
+	"$TC" -n "$TX" -s -j -batch - <"$TMP/commands" >"$TMP/out"
+	same "$(jq -cs 'map(.[0] | [.options.delay, .options.slack, .reframer.hold.slack_ns])' \
+		"$TMP/out")" "[${want#,}]"
 }
 
 test_switches_back_and_forth() {
@@ -228,6 +241,22 @@ test_words_have_ranges_too() {
 	expect '.q.options.key == "mark"'
 }
 
+# Nobody shall believe that an option is in force which is not.
+test_unknown_options_are_refused() {
+	local attribute answer before
+
+	command -v python3 >/dev/null || skip "python3 is missing"
+	reframer
+	show
+	before=$QS
+	for attribute in 0 11 12 100 16383; do
+		answer=$(change_by_number $attribute 1)
+		[[ $answer == "-22 "* ]] || fail "$attribute: $answer"
+	done
+	show
+	[ "$QS" = "$before" ] || fail "changed: $before to $QS"
+}
+
 test_flows_are_fixed_at_creation() {
 	batch <<-END
 		qdisc add dev tx0 root reframer flows 100
@@ -250,7 +279,8 @@ test_nonsense_is_refused() {
 	for bad in "delay x" "delay -1us" "delay 5s" "burst 1.5" "limit 4294967296" \
 		   "flows" "delay 1us delay 2us" "unknown 1" "key" "key any" \
 		   "key 1" "key src key dst" "adaptive 1" "adaptive noadaptive" \
-		   "push nopush" "nopush nopush"; do
+		   "push nopush" "nopush nopush" "slack automatic" \
+		   "slack 4294967295ns" "slack auto slack 1us"; do
 		# shellcheck disable=SC2086 # words
 		if "$TC" -n "$TX" qdisc change dev tx0 root reframer $bad \
 			2>"$TMP/err"; then
@@ -262,11 +292,30 @@ test_nonsense_is_refused() {
 	[ "$QS" = "$before" ] || fail "changed: $before to $QS"
 }
 
+# tc itself says what kind of value it wants, and leaves ranges to the module.
+test_what_tc_wants() {
+	local bad
+
+	for bad in "delay x|a time of less than 4.29s" "delay 5s|a time of less than 4.29s" \
+		   "slack x|a time of less than 4.29s, nor auto" \
+		   "burst_bytes 5gb|a size of less than 4Gb" \
+		   "limit 1.5|a whole number of at most 32 bits" \
+		   "limit 4294967296|a whole number of at most 32 bits"; do
+		# shellcheck disable=SC2086 # words
+		! "$TC" -n "$TX" qdisc add dev tx0 root reframer ${bad%%|*} \
+			2>"$TMP/err" || fail "accepted: $bad"
+		# shellcheck disable=SC2086
+		set -- ${bad%%|*}
+		[ "$(<"$TMP/err")" = "Illegal \"$1\": \"$2\" is not ${bad#*|}" ] ||
+			fail "$bad: $(<"$TMP/err")"
+	done
+}
+
 # What `tc qdisc show` prints can be given to `tc qdisc add`.
 test_show_can_be_given_back() {
 	local config text before
 
-	for config in "" "delay 12345ns slack 678ns burst_bytes 1025 memory_limit 4097" \
+	for config in "" "slack auto" "delay 1ms" "delay 12345ns slack 678ns burst_bytes 1025 memory_limit 4097" \
 		      "key proto-dst noadaptive" "nopush slack 64us" \
 		      "delay 1500us burst 65535 burst_bytes 16mb limit 4294967295 memory_limit 2gb flows 8"; do
 		reframer "$config"
@@ -279,6 +328,8 @@ test_show_can_be_given_back() {
 		show
 		[ "$QS" = "$before" ] ||
 			fail "\"$text\" gives $QS instead of $before"
+		# and means the same
+		[[ $config == *slack* ]] || qdisc change dev tx0 root reframer delay 1ns
 		qdisc del dev tx0 root
 	done
 }
@@ -294,9 +345,9 @@ test_statistics_are_numbers() {
 			.releases.express, .releases.predicted,
 			.holds.paid, .holds.vain, .timers, .hold.sum_ns,
 			.hold.mean_ns, .hold.max_ns, .hold.late_max_ns, .hold.late_mean_ns,
-			.hold.hist[], .flows.held, .flows.ready, .flows.peak,
+			.hold.slack_ns, .hold.hist[], .flows.held, .flows.ready, .flows.peak,
 			.collisions, .drops.limit, .drops.memory,
-			.drops.change, .drops.reset, .drops.filter,
+			.drops.change, .drops.reset, .drops.filter, .stolen,
 			.memory_bytes,
 			.table_bytes | type == "number"' \
 		'.r.table_bytes >= 1024 * 64' '.r.flows.peak == 4' \
@@ -305,7 +356,8 @@ test_statistics_are_numbers() {
 	# and as text
 	local text
 	text=$("$TC" -n "$TX" -s qdisc show dev tx0)
-	[[ $text == *"packets 16 -> 16 "* ]] || fail "text: $text"
+	[[ $text == *"packets 16 -> 16 "*" slack 25ms "*"filter 0 stolen 0"* ]] ||
+		fail "text: $text"
 }
 
 run_tests "$@"

@@ -94,6 +94,7 @@ test_over_limit() {
 }
 
 test_over_memory_limit() {
+	forwarded
 	slow memory_limit 100kb
 	timely '.r.drops.memory > 400'
 }

@@ -21,6 +21,7 @@ parent() {
 
 # life SETUP [CLASSES_CAN_GO]: what a leaf goes through
 life() {
+	forwarded
 	parent "$1" "delay $WINDOW $ALWAYS"
 	pass 1:1 1:2
 	# it did its job
@@ -94,6 +95,7 @@ test_qfq() {
 test_emptied_by_drops() {
 	local kind setup
 
+	forwarded
 	for kind in drr "hfsc sc rate 1gbit" "qfq weight 1" "htb rate 1gbit quantum 20000"; do
 		setup="qdisc add dev tx0 root handle 1: ${kind%% *}
 			class add dev tx0 parent 1: classid 1:1 $kind

@@ -117,6 +117,28 @@ test_off_again() {
 	expect '.list != []'
 }
 
+# What monitors of drops see: newer kernels have a reason, and an event of qdiscs
+test_drop_reason() {
+	local event reason
+
+	trace_on
+	if [ -d "$TRACE/events/qdisc/qdisc_drop" ]; then
+		event=qdisc/qdisc_drop reason="reason=OVERLIMIT"
+	elif grep -qs QDISC_OVERLIMIT "$TRACE/events/skb/kfree_skb/format"; then
+		event=skb/kfree_skb reason="reason: QDISC_OVERLIMIT"
+	else
+		skip "the kernel has no reason for that"
+	fi
+	stuck limit 20
+	echo 1 >"$TRACE/events/$event/enable"
+	send -F 4 -n 50
+	echo 0 >"$TRACE/events/$event/enable"
+	show
+	WHAT=$(grep -m 3 "${event#*/}:" "$TRACE/trace" || true)
+	expect ".r.drops.limit == $(grep -c "${event#*/}:.*$reason" "$TRACE/trace")" \
+		'.r.drops.limit > 100'
+}
+
 # watch ARGUMENTS...: scripts/trace-releases while 4 flows are sent, to $TMP/watched
 watch() {
 	local enabled

@@ -3,7 +3,7 @@
  * The options and statistics of the reframer qdisc in tc.
  *
  * Options are sent only if given, so the module's own defaults hold, and the
- * module alone judges their ranges: its message names the culprit.  Attributes
+ * module alone knows their ranges: its message names the culprit.  Attributes
  * that are missing (an older module) are not printed, those not known (a newer
  * one) are skipped.
  */
@@ -18,30 +18,24 @@
 #define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
 #define MESSAGE_MAX	1024	/* far more than all options take */
 
-enum unit { TIME, SIZE, COUNT, KEY, FLAG };
+enum unit { TIME, SLACK, SIZE, COUNT, KEY, FLAG };
 
 /* in the order in which they are printed */
 static const struct option {
 	const char *name;
 	int attr;
 	enum unit unit;
-	__u32 min, max;
 } options[] = {
-	{ "delay", TCA_REFRAMER_DELAY, TIME, 0, REFRAMER_DELAY_MAX },
-	{ "slack", TCA_REFRAMER_SLACK, TIME, 0, REFRAMER_DELAY_MAX },
-	{ "burst", TCA_REFRAMER_BURST, COUNT,
-	  REFRAMER_BURST_MIN, REFRAMER_BURST_MAX },
-	{ "burst_bytes", TCA_REFRAMER_BURST_BYTES, SIZE,
-	  REFRAMER_BURST_BYTES_MIN, REFRAMER_BURST_BYTES_MAX },
-	{ "limit", TCA_REFRAMER_LIMIT, COUNT,
-	  REFRAMER_LIMIT_MIN, REFRAMER_LIMIT_MAX },
-	{ "memory_limit", TCA_REFRAMER_MEMORY_LIMIT, SIZE,
-	  REFRAMER_MEMORY_LIMIT_MIN, REFRAMER_MEMORY_LIMIT_MAX },
-	{ "flows", TCA_REFRAMER_FLOWS, COUNT,
-	  REFRAMER_FLOWS_MIN, REFRAMER_FLOWS_MAX },
-	{ "key", TCA_REFRAMER_KEY, KEY, 0, REFRAMER_KEY_MAX },
-	{ "adaptive", TCA_REFRAMER_ADAPTIVE, FLAG, 0, 1 },
-	{ "push", TCA_REFRAMER_PUSH, FLAG, 0, 1 },
+	{ "delay", TCA_REFRAMER_DELAY, TIME },
+	{ "slack", TCA_REFRAMER_SLACK, SLACK },
+	{ "burst", TCA_REFRAMER_BURST, COUNT },
+	{ "burst_bytes", TCA_REFRAMER_BURST_BYTES, SIZE },
+	{ "limit", TCA_REFRAMER_LIMIT, COUNT },
+	{ "memory_limit", TCA_REFRAMER_MEMORY_LIMIT, SIZE },
+	{ "flows", TCA_REFRAMER_FLOWS, COUNT },
+	{ "key", TCA_REFRAMER_KEY, KEY },
+	{ "adaptive", TCA_REFRAMER_ADAPTIVE, FLAG },
+	{ "push", TCA_REFRAMER_PUSH, FLAG },
 };
 
 static const char * const keys[] = {
@@ -64,7 +58,7 @@ static void list_keys(void)
 static void explain(void)
 {
 	fprintf(stderr,
-		"Usage: ... reframer [ delay TIME ] [ slack TIME ]\n"
+		"Usage: ... reframer [ delay TIME ] [ slack TIME | slack auto ]\n"
 		"                    [ burst PACKETS ] [ burst_bytes BYTES ]\n"
 		"                    [ limit PACKETS ] [ memory_limit BYTES ]\n"
 		"                    [ flows NUMBER ] [ key KEY ]\n"
@@ -93,11 +87,13 @@ static const char *exact(enum unit unit, __u64 value, char *buf)
 	}, counts[] = {
 		{ 1, "" }
 	};
-	const struct scale *u = unit == TIME ? times :
+	const struct scale *u = unit == TIME || unit == SLACK ? times :
 				unit == SIZE ? sizes : counts;
 
 	if (unit == KEY && value < ARRAY_SIZE(keys))
 		return keys[value];
+	if (unit == SLACK && value == REFRAMER_SLACK_AUTO)
+		return "auto";
 	while (value % u->factor || (!value && u->factor > 1))
 		u++;
 	snprintf(buf, SPRINT_BSIZE, "%llu%s",
@@ -123,7 +119,7 @@ static int parse_scaled(enum unit unit, const char *arg, __u32 *value)
 	    snprintf(one, sizeof(one), "1e0%s", suffix) >= (int)sizeof(one))
 		return -1;
 
-	if (unit == TIME) {
+	if (unit != SIZE) {
 		if (get_time64(&ns, one))
 			return -1;
 		number *= ns;
@@ -151,12 +147,24 @@ static int parse_key(const char *arg, __u32 *value)
 	return -1;
 }
 
+static int parse_slack(const char *arg, __u32 *value)
+{
+	if (strcmp(arg, "auto") == 0) {
+		*value = REFRAMER_SLACK_AUTO;
+		return 0;
+	}
+	return parse_scaled(SLACK, arg, value) ||
+	       *value == REFRAMER_SLACK_AUTO ? -1 : 0;
+}
+
 static int parse_value(const struct option *opt, const char *arg, __u32 *value)
 {
 	static const char * const what[] = {
-		[TIME] = "a time", [SIZE] = "a size", [COUNT] = "a number"
+		[TIME] = "a time of less than 4.29s",
+		[SLACK] = "a time of less than 4.29s, nor auto",
+		[SIZE] = "a size of less than 4Gb",
+		[COUNT] = "a whole number of at most 32 bits",
 	};
-	char min[SPRINT_BSIZE], max[SPRINT_BSIZE];
 	int err;
 
 	if (opt->unit == FLAG) {
@@ -170,13 +178,13 @@ static int parse_value(const struct option *opt, const char *arg, __u32 *value)
 		err = -1;
 	else if (opt->unit == COUNT)
 		err = get_u32(value, arg, 0);
+	else if (opt->unit == SLACK)
+		err = parse_slack(arg, value);
 	else
 		err = parse_scaled(opt->unit, arg, value);
 	if (err)
-		fprintf(stderr, "Illegal \"%s\": \"%s\" is not %s from %s to %s\n",
-			opt->name, arg, what[opt->unit],
-			exact(opt->unit, opt->min, min),
-			exact(opt->unit, opt->max, max));
+		fprintf(stderr, "Illegal \"%s\": \"%s\" is not %s\n",
+			opt->name, arg, what[opt->unit]);
 	return err;
 }
 
@@ -277,8 +285,9 @@ static void json_option(const struct option *opt, __u64 value)
 
 	if (opt->unit == FLAG)
 		print_color_bool(PRINT_JSON, 0, opt->name, NULL, value);
-	else if (opt->unit == KEY)
-		json_string(opt->name, exact(KEY, value, buf));
+	else if (opt->unit == KEY ||
+		 (opt->unit == SLACK && value == REFRAMER_SLACK_AUTO))
+		json_string(opt->name, exact(opt->unit, value, buf));
 	else
 		json_number(opt->name, value);
 }
@@ -319,7 +328,7 @@ static int reframer_print_opt(struct qdisc_util *qu, FILE *f,
  * qdisc, which has "packets", "drops" and others of its own.
  */
 struct stats {
-	struct rtattr *tb[TCA_REFRAMER_STATS_MAX + 1];
+	struct rtattr **tb;
 	FILE *f;
 	bool json;
 	int lines;
@@ -523,6 +532,7 @@ static void print_hold(struct stats *st)
 	__u64 max = number(st, TCA_REFRAMER_STATS_HOLD_MAX);
 	__u64 late = number(st, TCA_REFRAMER_STATS_LATE_MAX);
 	__u64 late_mean = number(st, TCA_REFRAMER_STATS_LATE_MEAN);
+	__u64 slack = number(st, TCA_REFRAMER_STATS_SLACK);
 	char buf[SPRINT_BSIZE];
 
 	if (!has(st, TCA_REFRAMER_STATS_HOLD_SUM))
@@ -536,6 +546,8 @@ static void print_hold(struct stats *st)
 		json_number("late_max_ns", late);
 		if (has(st, TCA_REFRAMER_STATS_LATE_MEAN))
 			json_number("late_mean_ns", late_mean);
+		if (has(st, TCA_REFRAMER_STATS_SLACK))
+			json_number("slack_ns", slack);
 		json_hist(st, hist);
 		close_json_object();
 		return;
@@ -547,6 +559,8 @@ static void print_hold(struct stats *st)
 	text_time(st, "late", late);
 	if (has(st, TCA_REFRAMER_STATS_LATE_MEAN))
 		text_time(st, "late_mean", late_mean);
+	if (has(st, TCA_REFRAMER_STATS_SLACK))
+		text_time(st, "slack", slack);
 	if (releases)
 		fputs(" hist", st->f);
 	for (i = 0; i < len; i++) {
@@ -584,40 +598,15 @@ static void print_memory(struct stats *st)
 		exact(SIZE, bytes, table));
 }
 
-/* A class has none of the other statistics, a qdisc none of these. */
-static void print_class(struct stats *st)
-{
-	__u64 hash = number(st, TCA_REFRAMER_STATS_CLASS_HASH);
-	__u64 age = number(st, TCA_REFRAMER_STATS_CLASS_AGE);
-	const char *state = number(st, TCA_REFRAMER_STATS_CLASS_READY) ?
-			    "ready" : "held";
-
-	if (!has(st, TCA_REFRAMER_STATS_CLASS_HASH))
-		return;
-
-	if (st->json) {
-		json_number("hash", hash);
-		json_string("state", state);
-		json_number("age_ns", age);
-		return;
-	}
-
-	text_line(st, "flow");
-	fprintf(st->f, " 0x%08llx %s", (unsigned long long)hash, state);
-	text_time(st, "age", age);
-}
-
-/* tc calls it for a qdisc and for its classes. */
-static int reframer_print_xstats(struct qdisc_util *qu, FILE *f,
-				 struct rtattr *xstats)
+static void print_qdisc(struct stats *st, struct rtattr *nest)
 {
 	static const struct field releases[] = {
-		{ "deadline", TCA_REFRAMER_STATS_DEADLINE },
-		{ "full", TCA_REFRAMER_STATS_FULL },
-		{ "pressure", TCA_REFRAMER_STATS_PRESSURE },
-		{ "push", TCA_REFRAMER_STATS_PUSH },
-		{ "express", TCA_REFRAMER_STATS_EXPRESS },
-		{ "predicted", TCA_REFRAMER_STATS_PREDICTED },
+		{ "deadline", TCA_REFRAMER_STATS_RELEASE_DEADLINE },
+		{ "full", TCA_REFRAMER_STATS_RELEASE_FULL },
+		{ "pressure", TCA_REFRAMER_STATS_RELEASE_PRESSURE },
+		{ "push", TCA_REFRAMER_STATS_RELEASE_PUSH },
+		{ "express", TCA_REFRAMER_STATS_RELEASE_EXPRESS },
+		{ "predicted", TCA_REFRAMER_STATS_RELEASE_PREDICTED },
 	}, holds[] = {
 		{ "paid", TCA_REFRAMER_STATS_HOLDS_PAID },
 		{ "vain", TCA_REFRAMER_STATS_HOLDS_VAIN },
@@ -632,27 +621,68 @@ static int reframer_print_xstats(struct qdisc_util *qu, FILE *f,
 		{ "reset", TCA_REFRAMER_STATS_DROP_RESET },
 		{ "filter", TCA_REFRAMER_STATS_DROP_FILTER },
 	};
+	struct rtattr *tb[TCA_REFRAMER_STATS_MAX + 1];
+
+	parse_nested(tb, TCA_REFRAMER_STATS_MAX, nest);
+	st->tb = tb;
+	print_traffic(st);
+	print_bursts(st);
+	print_group(st, "releases", releases, ARRAY_SIZE(releases));
+	print_single(st, "timers", TCA_REFRAMER_STATS_TIMERS);
+	print_group(st, "holds", holds, ARRAY_SIZE(holds));
+	print_hold(st);
+	print_group(st, "flows", flows, ARRAY_SIZE(flows));
+	print_single(st, "collisions", TCA_REFRAMER_STATS_COLLISIONS);
+	print_group(st, "drops", drops, ARRAY_SIZE(drops));
+	print_single(st, "stolen", TCA_REFRAMER_STATS_STOLEN);
+	print_memory(st);
+}
+
+static void print_class(struct stats *st, struct rtattr *nest)
+{
+	struct rtattr *tb[TCA_REFRAMER_CLASS_STATS_MAX + 1];
+	const char *state;
+	__u64 age;
+
+	parse_nested(tb, TCA_REFRAMER_CLASS_STATS_MAX, nest);
+	st->tb = tb;
+	if (!has(st, TCA_REFRAMER_CLASS_STATS_READY))
+		return;
+	state = number(st, TCA_REFRAMER_CLASS_STATS_READY) ? "ready" : "held";
+	age = number(st, TCA_REFRAMER_CLASS_STATS_AGE);
+
+	if (st->json) {
+		json_string("state", state);
+		if (has(st, TCA_REFRAMER_CLASS_STATS_AGE))
+			json_number("age_ns", age);
+		return;
+	}
+
+	text_line(st, "flow");
+	fprintf(st->f, " %s", state);
+	if (has(st, TCA_REFRAMER_CLASS_STATS_AGE))
+		text_time(st, "age", age);
+}
+
+/* tc calls it for a qdisc and for its classes, and does not say for which. */
+static int reframer_print_xstats(struct qdisc_util *qu, FILE *f,
+				 struct rtattr *xstats)
+{
+	struct rtattr *tb[TCA_REFRAMER_XSTATS_MAX + 1];
 	struct stats st = { .f = f, .json = is_json_context() };
 
 	(void)qu;
 
 	if (!xstats)
 		return 0;
-	parse_nested(st.tb, TCA_REFRAMER_STATS_MAX, xstats);
+	parse_nested(tb, TCA_REFRAMER_XSTATS_MAX, xstats);
 
 	if (st.json)
 		open_json_object("reframer");
-	print_traffic(&st);
-	print_bursts(&st);
-	print_group(&st, "releases", releases, ARRAY_SIZE(releases));
-	print_single(&st, "timers", TCA_REFRAMER_STATS_TIMERS);
-	print_group(&st, "holds", holds, ARRAY_SIZE(holds));
-	print_hold(&st);
-	print_group(&st, "flows", flows, ARRAY_SIZE(flows));
-	print_single(&st, "collisions", TCA_REFRAMER_STATS_COLLISIONS);
-	print_group(&st, "drops", drops, ARRAY_SIZE(drops));
-	print_memory(&st);
-	print_class(&st);
+	if (tb[TCA_REFRAMER_XSTATS_QDISC])
+		print_qdisc(&st, tb[TCA_REFRAMER_XSTATS_QDISC]);
+	if (tb[TCA_REFRAMER_XSTATS_CLASS])
+		print_class(&st, tb[TCA_REFRAMER_XSTATS_CLASS]);
 	if (st.json)
 		close_json_object();
 	return 0;

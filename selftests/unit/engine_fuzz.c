@@ -56,8 +56,6 @@ static void fuzz_train(bool one)
 	}
 }
 
-static bool slack_follows;
-
 /* The options that follow; the last one has a byte below 0x80. */
 static void fuzz_options(struct reframer_config *c, bool key)
 {
@@ -104,11 +102,13 @@ static void fuzz_options(struct reframer_config *c, bool key)
 			c->push = !c->push;
 			break;
 		case 13:
-			slack_follows = !slack_follows;
+			c->slack = c->slack == REFRAMER_SLACK_AUTO ?
+				   c->delay / 4 : REFRAMER_SLACK_AUTO;
 			break;
 		}
 	} while (what & 0x80);
-	c->slack = min_t(u32, c->slack, c->delay);
+	if (c->slack != REFRAMER_SLACK_AUTO)
+		c->slack = min_t(u32, c->slack, c->delay);
 }
 
 static void fuzz_change(void)
@@ -116,7 +116,6 @@ static void fuzz_change(void)
 	struct reframer_config conf = t.e->conf;
 
 	fuzz_options(&conf, true);
-	t.e->slack_follows = slack_follows;
 	if (conf.key != t.e->conf.key) {
 		change(&conf);
 		fuzz_hashes(input_byte());
@@ -217,10 +216,8 @@ static void fuzz_one(const u8 *data, size_t len)
 	t.clock = 1000000000;
 	conf.flows = flows[input_byte() % ARRAY_SIZE(flows)];
 	fuzz_hashes(input_byte());
-	slack_follows = false;
 	fuzz_options(&conf, false);
 	create(&conf);
-	t.e->slack_follows = slack_follows;
 	while (!input_ended())
 		fuzz_operation();
 	destroy();

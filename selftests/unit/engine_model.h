@@ -31,6 +31,7 @@ static bool reframer_timer_queued(const struct reframer_engine *e);
 static void reframer_timer_arm(struct reframer_engine *e, u64 expires);
 static u32 reframer_timer_late(const struct reframer_engine *e);
 #include "reframer_engine.h"
+#include "reframer_options.h"
 
 #define FLOWS_MAX	64
 #define LIMIT_MAX	200
@@ -55,7 +56,7 @@ struct entry {
 	struct packet *packet;
 	u32 hash;
 	u32 len;
-	u32 truesize;
+	u32 memory;
 };
 
 struct history {
@@ -265,10 +266,10 @@ static u32 model_memory(void)
 	int k;
 
 	if (t.m.straight.packet)
-		memory = t.m.straight.truesize;
+		memory = t.m.straight.memory;
 	for (i = 0; i <= t.e->conf.flows; i++)
 		for (k = 0; k < t.m.queue[i].n; k++)
-			memory += t.m.queue[i].entry[k].truesize;
+			memory += t.m.queue[i].entry[k].memory;
 	return memory;
 }
 
@@ -678,7 +679,10 @@ static void model_look(void)
 	t.m.expired_at = t.m.told;
 	t.m.expired_delay = c->delay;
 	t.m.expired_slack = c->slack;
-	if (t.e->slack_follows && t.m.lateness > c->slack) {
+	if (c->slack != REFRAMER_SLACK_AUTO)
+		return;
+	t.m.expired_slack = c->delay / REFRAMER_SLACK_DIVISOR;
+	if (t.m.lateness > t.m.expired_slack) {
 		t.m.expired_slack = t.m.lateness;
 		t.coverage[C_SLACK_LATE]++;
 	}
@@ -1190,17 +1194,20 @@ static void overlimit(int slot)
 	t.coverage[C_DROP_NEW_FLOW] += t.m.queue[slot].n == 0;
 }
 
+/* A socket pays for a packet whose truesize is odd enough. */
 static void enqueue_urge(int hash, u32 len, u32 truesize,
 			 enum reframer_urge urge)
 {
+	bool paid = truesize % 16 == 15;
 	struct packet *packet = calloc(1, sizeof(*packet));
-	struct entry entry = { packet, t.hash[hash], len, truesize };
+	struct entry entry = { packet, t.hash[hash], len, paid ? 0 : truesize };
 	u64 clock_reads = t.clock_reads;
 	bool needs_time, pressed;
 	int slot;
 
 	packet->skb.next = (void *)1;	/* as the core may leave it */
 	packet->skb.truesize = truesize;
+	packet->skb.wmem = paid;
 	packet->skb.cb.pkt_len = len;
 	packet->hash = hash;
 	packet->number = t.hash_in[hash]++;
@@ -1223,8 +1230,10 @@ static void enqueue_urge(int hash, u32 len, u32 truesize,
 	same(pressed, model_under_pressure());
 	if (pressed)
 		model_press();
-	if (!below(8))
+	if (!below(8)) {
 		packet->skb.truesize += 1000;
+		packet->skb.wmem = !paid;
+	}
 	check_all();
 
 	if (!pressed)

@@ -58,7 +58,8 @@ static struct reframer_config random_config(u32 flows)
 		c.limit = PICK(1, 2);
 	if (!below(20))
 		c.memory_limit = 1;
-	c.slack = PICK(0, c.delay / 4, c.delay, c.delay);
+	c.slack = PICK(0, c.delay / 4, c.delay, REFRAMER_SLACK_AUTO,
+		       REFRAMER_SLACK_AUTO);
 	return c;
 }
 
@@ -120,7 +121,6 @@ static void random_change(void)
 		conf.slack = t.e->conf.slack;
 	}
 	conf.key = rekey ? !t.e->conf.key : t.e->conf.key;
-	t.e->slack_follows = below(2);
 	change(&conf);
 	if (!rekey)
 		return;
@@ -293,30 +293,32 @@ static void test_slack(void)
 }
 
 /*
- * A slack that was not given is eight times the average lateness of the timer, if
- * that is more: 80 after one expiry that was late by 80, of which an eighth counts.
+ * The automatic slack is a quarter of the delay, or eight times the average lateness
+ * of the timer, if that is more: 300 after one expiry that was late by 300, of which
+ * an eighth counts.
  */
 static void test_late_timer(void)
 {
 	struct reframer_config conf = usual;
-	int follows;
+	int late;
 
-	conf.slack = 10;
-	for (follows = 0; follows <= 1; follows++) {
+	conf.slack = REFRAMER_SLACK_AUTO;
+	for (late = 0; late <= 300; late += 300) {
 		directed(&conf, 1);
-		t.e->slack_follows = follows;
 		arrive(0, 1);
-		t.clock += 160;
+		t.clock += late + 250;
 		arrive(1, 1);
-		t.clock += 1;
+		t.clock += 50;
 		arrive(2, 1);
-		t.clock += 919;
-		drain();		/* 80 late */
-		same(t.e->lateness, 80);
-		same(sent(), follows ? 2 : 1);
+		t.clock += 1;
+		arrive(3, 1);
+		t.clock += 699;
+		drain();
+		same(t.e->lateness, late);
+		same(sent(), late ? 3 : 2);
 		t.clock += 1000;
 		drain();
-		same(sent(), 3);
+		same(sent(), 4);
 		destroy();
 	}
 }
@@ -602,6 +604,26 @@ static void test_extremes(void)
 	same(sent(), 5);
 	same(t.e->stats.runs_out, 4);	/* 0, 1 straight, 2 twice, 1 */
 	same(t.e->stats.hold_max, 0);
+	destroy();
+}
+
+/* What a socket pays for takes no memory, whatever becomes of the packet then. */
+static void test_paid_memory(void)
+{
+	struct reframer_config conf = usual;
+
+	conf.memory_limit = 1000;
+	directed(&conf, 1);
+	enqueue(0, 100, 4095);
+	enqueue(1, 100, 4095);
+	same(t.e->memory, 0);
+	enqueue(2, 100, 512);
+	same(t.e->memory, 512);
+	same(t.e->qlen, 3);
+	t.clock += conf.delay;
+	drain();
+	same(sent(), 3);
+	same(t.e->memory, 0);
 	destroy();
 }
 
@@ -952,6 +974,7 @@ static const struct {
 	{ "flows share a slot only in a full set", test_collision },
 	{ "a loud flow loses, quiet ones do not", test_quiet_flows },
 	{ "smallest and largest options", test_extremes },
+	{ "what a socket pays for takes no memory", test_paid_memory },
 	{ "a change holds for what is held", test_change },
 	{ "flows are held that repay it", test_prediction },
 	{ "where holds pay, new flows are trusted", test_trust },

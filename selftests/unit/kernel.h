@@ -117,8 +117,14 @@ struct qdisc_skb_cb {
 struct sk_buff {
 	struct sk_buff *next;
 	u32 truesize;
+	bool wmem;		/* a socket pays for it */
 	struct qdisc_skb_cb cb;
 };
+
+static inline bool is_skb_wmem(const struct sk_buff *skb)
+{
+	return skb->wmem;
+}
 
 static inline struct qdisc_skb_cb *qdisc_skb_cb(const struct sk_buff *skb)
 {

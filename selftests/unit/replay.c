@@ -26,6 +26,7 @@ static void timer_arm(u64 expires);
 #define reframer_timer_arm(e, expires)	timer_arm(expires)
 #define reframer_timer_late(e)		0	/* never */
 #include "reframer_engine.h"
+#include "reframer_options.h"
 
 #ifndef TABLES
 #define TABLES		"tables"

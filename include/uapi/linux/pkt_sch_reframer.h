@@ -1,165 +1,228 @@
 /* SPDX-License-Identifier: GPL-2.0 WITH Linux-syscall-note */
-/*
- * Netlink attributes of the reframer qdisc, shared by the kernel module and
- * the tc plugin.
- *
- * Both enums only ever grow at the end.  A reader skips the attributes that it
- * does not know and does without those that are missing, so a module and a
- * plugin of different versions work together.
- */
 #ifndef _UAPI_LINUX_PKT_SCH_REFRAMER_H
 #define _UAPI_LINUX_PKT_SCH_REFRAMER_H
 
-/*
- * Options, nested in TCA_OPTIONS.  Every one is a u32 in host byte order; one
- * that is not given keeps its default at creation and its value on a change.
- * A value outside of its range is refused (ERANGE) with a message that names
- * the option, the value and the range.  Times are in nanoseconds.
+/**
+ * DOC: netlink attributes of the reframer qdisc
+ *
+ * Numbers are in host byte order, times in nanoseconds.
+ *
+ * From the first release on, the enums below only grow at the end.  A reader of
+ * options or statistics skips the attributes that it does not know and does
+ * without those that are missing.  So a program works with an older and with a
+ * newer module.
+ *
+ * The module refuses options that it does not know (EINVAL).  A program that uses
+ * a newer option must not believe that an older module obeys it.
  */
-enum {
+
+/**
+ * enum tca_reframer - options of the qdisc, nested in TCA_OPTIONS
+ * @TCA_REFRAMER_UNSPEC: not used
+ * @TCA_REFRAMER_DELAY: longest time for which a packet is held
+ * @TCA_REFRAMER_SLACK: flows that are due within this time leave together; at most
+ *	the delay, or %REFRAMER_SLACK_AUTO.  A later change that only lowers the
+ *	delay also lowers the slack.
+ * @TCA_REFRAMER_BURST: a flow of so many packets is released
+ * @TCA_REFRAMER_BURST_BYTES: a flow of so many bytes is released
+ * @TCA_REFRAMER_LIMIT: most packets in the qdisc
+ * @TCA_REFRAMER_MEMORY_LIMIT: most memory (truesize) that they take, bytes; from
+ *	Linux 7.2 on without those that a local socket pays for
+ * @TCA_REFRAMER_FLOWS: slots for flows, rounded up to a power of two; fixed when
+ *	the qdisc is created
+ * @TCA_REFRAMER_KEY: which packets are of one flow, &enum reframer_key
+ * @TCA_REFRAMER_ADAPTIVE: 1: only flows are held for which that has been paying
+ * @TCA_REFRAMER_PUSH: 1: the end of a message releases its flow
+ *
+ * Each is a u32.  An option that is not given has its default when the qdisc is
+ * created, and keeps its value on a change.  A value that is out of range is
+ * refused (ERANGE) with a message that names the option, the value and the range,
+ * and nothing is changed.
+ */
+enum tca_reframer {
 	TCA_REFRAMER_UNSPEC,
-	TCA_REFRAMER_DELAY,		/* longest time a packet is held */
-	TCA_REFRAMER_SLACK,		/* flows due within this leave together;
-					 * default: a quarter of the delay, or
-					 * eight times TCA_REFRAMER_STATS_LATE_MEAN
-					 * if that is more; maximum: the delay
-					 */
-	TCA_REFRAMER_BURST,		/* release a flow of so many packets */
-	TCA_REFRAMER_BURST_BYTES,	/* or of so many bytes */
-	TCA_REFRAMER_LIMIT,		/* packets in the qdisc */
-	TCA_REFRAMER_MEMORY_LIMIT,	/* their memory (truesize), bytes */
-	TCA_REFRAMER_FLOWS,		/* flow slots, rounded up to a power of
-					 * two; fixed at creation
-					 */
-	TCA_REFRAMER_KEY,		/* what is one flow: REFRAMER_KEY_* */
-	TCA_REFRAMER_ADAPTIVE,		/* 1: hold only flows that repay it */
-	TCA_REFRAMER_PUSH,		/* 1: the end of a message releases its
-					 * flow
-					 */
+	TCA_REFRAMER_DELAY,
+	TCA_REFRAMER_SLACK,
+	TCA_REFRAMER_BURST,
+	TCA_REFRAMER_BURST_BYTES,
+	TCA_REFRAMER_LIMIT,
+	TCA_REFRAMER_MEMORY_LIMIT,
+	TCA_REFRAMER_FLOWS,
+	TCA_REFRAMER_KEY,
+	TCA_REFRAMER_ADAPTIVE,
+	TCA_REFRAMER_PUSH,
+	/* private: */
 	__TCA_REFRAMER_MAX
 };
 
 #define TCA_REFRAMER_MAX		(__TCA_REFRAMER_MAX - 1)
 
-#define REFRAMER_DELAY_DEFAULT		64000		/* 64us */
-#define REFRAMER_DELAY_MAX		100000000	/* 100ms */
-#define REFRAMER_SLACK_DIVISOR		4		/* default: delay / 4 */
-#define REFRAMER_BURST_DEFAULT		64
-#define REFRAMER_BURST_MIN		1
-#define REFRAMER_BURST_MAX		65535
-#define REFRAMER_BURST_BYTES_DEFAULT	65536
-#define REFRAMER_BURST_BYTES_MIN	256
-#define REFRAMER_BURST_BYTES_MAX	(16 << 20)
-#define REFRAMER_LIMIT_DEFAULT		10240
-#define REFRAMER_LIMIT_MIN		1
-#define REFRAMER_LIMIT_MAX		0xffffffffU
-#define REFRAMER_MEMORY_LIMIT_DEFAULT	(32 << 20)
-#define REFRAMER_MEMORY_LIMIT_MIN	1
-#define REFRAMER_MEMORY_LIMIT_MAX	0x80000000U	/* 2 GiB */
-#define REFRAMER_FLOWS_DEFAULT		1024
-#define REFRAMER_FLOWS_MIN		8
-#define REFRAMER_FLOWS_MAX		65536
+/*
+ * The default of TCA_REFRAMER_SLACK: a quarter of the delay, or eight times
+ * TCA_REFRAMER_STATS_LATE_MEAN if that is more, up to the delay.
+ */
+#define REFRAMER_SLACK_AUTO		0xffffffffU
 
-/* Values of TCA_REFRAMER_KEY.  A filter's classid comes before any of them. */
-enum {
-	REFRAMER_KEY_FLOW,		/* skb_get_hash(): mostly the 5-tuple */
-	REFRAMER_KEY_SRC,		/* source address */
-	REFRAMER_KEY_DST,		/* destination address */
-	REFRAMER_KEY_HOSTS,		/* both addresses */
-	REFRAMER_KEY_PROTO_DST,		/* protocol and destination port */
-	REFRAMER_KEY_MARK,		/* skb->mark */
+/**
+ * enum reframer_key - values of TCA_REFRAMER_KEY
+ * @REFRAMER_KEY_FLOW: skb_get_hash(): addresses, protocol and ports, mostly
+ * @REFRAMER_KEY_SRC: source address
+ * @REFRAMER_KEY_DST: destination address
+ * @REFRAMER_KEY_HOSTS: both addresses
+ * @REFRAMER_KEY_PROTO_DST: protocol and destination port
+ * @REFRAMER_KEY_MARK: skb->mark
+ *
+ * The class that a filter chooses takes precedence.
+ */
+enum reframer_key {
+	REFRAMER_KEY_FLOW,
+	REFRAMER_KEY_SRC,
+	REFRAMER_KEY_DST,
+	REFRAMER_KEY_HOSTS,
+	REFRAMER_KEY_PROTO_DST,
+	REFRAMER_KEY_MARK,
+	/* private: */
 	__REFRAMER_KEY_MAX
 };
 
 #define REFRAMER_KEY_MAX		(__REFRAMER_KEY_MAX - 1)
 
-/*
- * Statistics, nested in TCA_STATS_APP.  Counters are u64, start at zero when
- * the qdisc is created and never go back; gauges are u32; histograms are
- * arrays of u64 in host byte order.
+/**
+ * enum tca_reframer_xstats - what is nested in TCA_STATS_APP
+ * @TCA_REFRAMER_XSTATS_UNSPEC: not used
+ * @TCA_REFRAMER_XSTATS_QDISC: of a qdisc: &enum tca_reframer_stats, nested
+ * @TCA_REFRAMER_XSTATS_CLASS: of a class: &enum tca_reframer_class_stats, nested
+ */
+enum tca_reframer_xstats {
+	TCA_REFRAMER_XSTATS_UNSPEC,
+	TCA_REFRAMER_XSTATS_QDISC,
+	TCA_REFRAMER_XSTATS_CLASS,
+	/* private: */
+	__TCA_REFRAMER_XSTATS_MAX
+};
+
+#define TCA_REFRAMER_XSTATS_MAX		(__TCA_REFRAMER_XSTATS_MAX - 1)
+
+/**
+ * enum tca_reframer_stats - statistics of the qdisc
+ * @TCA_REFRAMER_STATS_UNSPEC: not used
+ * @TCA_REFRAMER_STATS_PAD: for alignment
+ * @TCA_REFRAMER_STATS_PACKETS_IN: u64, packets (skbs) that were queued
+ * @TCA_REFRAMER_STATS_RUNS_IN: u64, runs in the order of arrival
+ * @TCA_REFRAMER_STATS_PACKETS_OUT: u64, packets that were sent
+ * @TCA_REFRAMER_STATS_RUNS_OUT: u64, runs in the order of sending
+ * @TCA_REFRAMER_STATS_BURSTS: u64, turns of a flow at sending
+ * @TCA_REFRAMER_STATS_BURST_HIST: u64[], bursts by packets: entry i counts those of
+ *	2^i to 2^(i+1) - 1, the last entry also all that are longer
+ * @TCA_REFRAMER_STATS_RELEASE_DEADLINE: u64, releases because the delay was over,
+ *	or would have been within the slack
+ * @TCA_REFRAMER_STATS_RELEASE_FULL: u64, burst or burst_bytes was reached
+ * @TCA_REFRAMER_STATS_RELEASE_PRESSURE: u64, the qdisc was near a limit, or the key
+ *	was changed
+ * @TCA_REFRAMER_STATS_RELEASE_PUSH: u64, a packet came that ends a message
+ * @TCA_REFRAMER_STATS_RELEASE_EXPRESS: u64, a packet came that must not wait
+ * @TCA_REFRAMER_STATS_RELEASE_PREDICTED: u64, not held, because holding this flow
+ *	has not been paying
+ * @TCA_REFRAMER_STATS_HOLDS_PAID: u64, holds that gathered more than one packet
+ * @TCA_REFRAMER_STATS_HOLDS_VAIN: u64, holds of half the delay or more that did not
+ * @TCA_REFRAMER_STATS_HOLD_SUM: u64, ns, over all releases
+ * @TCA_REFRAMER_STATS_HOLD_MAX: u64, ns
+ * @TCA_REFRAMER_STATS_HOLD_HIST: u64[], releases by hold: entry 0 counts those of
+ *	0 ns, entry i those of 2^(i-1) to 2^i - 1 ns, the last entry also all that
+ *	are longer
+ * @TCA_REFRAMER_STATS_LATE_MAX: u64, ns, most by which a hold exceeded the delay
+ * @TCA_REFRAMER_STATS_LATE_MEAN: u32, ns, moving average of how late the timer is,
+ *	each time at most the delay
+ * @TCA_REFRAMER_STATS_TIMERS: u64, expiries of the timer
+ * @TCA_REFRAMER_STATS_SLACK: u32, ns, the slack in effect
+ * @TCA_REFRAMER_STATS_FLOWS_HELD: u32, flows that wait
+ * @TCA_REFRAMER_STATS_FLOWS_READY: u32, flows that may be sent
+ * @TCA_REFRAMER_STATS_FLOWS_PEAK: u32, most flows at once, of both kinds
+ * @TCA_REFRAMER_STATS_COLLISIONS: u64, packets that had to share the slot of
+ *	another flow
+ * @TCA_REFRAMER_STATS_DROP_LIMIT: u64, packets dropped over limit
+ * @TCA_REFRAMER_STATS_DROP_MEMORY: u64, dropped over memory_limit
+ * @TCA_REFRAMER_STATS_DROP_CHANGE: u64, dropped over a limit that was lowered
+ * @TCA_REFRAMER_STATS_DROP_RESET: u64, freed when the device was deactivated; not
+ *	among the drops of the qdisc in &struct gnet_stats_queue
+ * @TCA_REFRAMER_STATS_DROP_FILTER: u64, dropped by the action of a filter; not in
+ *	PACKETS_IN
+ * @TCA_REFRAMER_STATS_STOLEN: u64, packets that the action of a filter took
+ *	elsewhere (TC_ACT_STOLEN, QUEUED, TRAP): not drops, and not in PACKETS_IN
+ * @TCA_REFRAMER_STATS_MEMORY: u32, memory of all packets as counted for
+ *	memory_limit, bytes
+ * @TCA_REFRAMER_STATS_TABLE_BYTES: u32, memory of the flow table
  *
- * A run is an unbroken sequence of packets of one flow.  Packets divided by
- * runs is the locality, the paper's spatial locality factor (SLF): compare
+ * Counters are u64, start at zero when the qdisc is created and never go back.
+ *
+ * A run is an unbroken sequence of packets of one flow.  Packets divided by runs is
+ * the locality, the paper's spatial locality factor (SLF): compare
  * PACKETS_IN / RUNS_IN with PACKETS_OUT / RUNS_OUT.
  *
- * A filter may also send packets of a flow past its queue: what it drops, steals
- * or traps is in DROP_FILTER and in the drops of the qdisc, and not in PACKETS_IN.
- *
- * The hold of a release is the time from the arrival of the oldest packet of
- * the flow to the decision to send it, so it is the longest of its packets'.
+ * The hold of a release is the time from the arrival of the oldest packet of the
+ * flow to the decision to send it, so the longest of all its packets.
  */
-enum {
+enum tca_reframer_stats {
 	TCA_REFRAMER_STATS_UNSPEC,
 	TCA_REFRAMER_STATS_PAD,
-	TCA_REFRAMER_STATS_PACKETS_IN,	/* u64: skbs that arrived */
-	TCA_REFRAMER_STATS_RUNS_IN,	/* u64 */
-	TCA_REFRAMER_STATS_PACKETS_OUT,	/* u64: skbs sent */
-	TCA_REFRAMER_STATS_RUNS_OUT,	/* u64 */
-	TCA_REFRAMER_STATS_BURSTS,	/* u64: turns of a flow at sending */
-	TCA_REFRAMER_STATS_BURST_HIST,	/* u64[]: bursts by packets, entry i
-					 * counts 2^i to 2^(i+1) - 1, the last
-					 * one all above
-					 */
-	/* releases by reason, u64 each */
-	TCA_REFRAMER_STATS_DEADLINE,	/* the delay was over, or nearly so
-					 * (slack)
-					 */
-	TCA_REFRAMER_STATS_FULL,	/* burst or burst_bytes was reached */
-	TCA_REFRAMER_STATS_PRESSURE,	/* the qdisc was near its limit, or the
-					 * key was changed
-					 */
-	TCA_REFRAMER_STATS_HOLD_SUM,	/* u64: ns, over all releases */
-	TCA_REFRAMER_STATS_HOLD_MAX,	/* u64: ns */
-	TCA_REFRAMER_STATS_HOLD_HIST,	/* u64[]: releases by hold, entry 0
-					 * counts 0 ns, entry i counts 2^(i-1)
-					 * to 2^i - 1 ns, the last one all above
-					 */
-	TCA_REFRAMER_STATS_LATE_MAX,	/* u64: ns, the worst excess of a hold
-					 * over the delay
-					 */
-	TCA_REFRAMER_STATS_TIMERS,	/* u64: expiries of the timer */
-	TCA_REFRAMER_STATS_COLLISIONS,	/* u64: packets that had to share the
-					 * slot of another flow
-					 */
-	/* drops by reason, u64 packets each */
-	TCA_REFRAMER_STATS_DROP_LIMIT,	/* over limit */
-	TCA_REFRAMER_STATS_DROP_MEMORY,	/* over memory_limit */
-	TCA_REFRAMER_STATS_DROP_CHANGE,	/* over a limit that was lowered */
-	TCA_REFRAMER_STATS_DROP_RESET,	/* held when the device went down */
-	TCA_REFRAMER_STATS_FLOWS_HELD,	/* u32: flows that wait */
-	TCA_REFRAMER_STATS_FLOWS_READY,	/* u32: flows that may be sent */
-	TCA_REFRAMER_STATS_FLOWS_PEAK,	/* u32: most flows at once, both kinds */
-	TCA_REFRAMER_STATS_MEMORY,	/* u32: truesize of all packets, bytes */
-	TCA_REFRAMER_STATS_TABLE_BYTES,	/* u32: memory of the flow table */
-	/* more releases by reason, u64 each */
-	TCA_REFRAMER_STATS_PUSH,	/* a packet that ends a message came */
-	TCA_REFRAMER_STATS_EXPRESS,	/* a packet that must not wait came */
-	TCA_REFRAMER_STATS_PREDICTED,	/* not held: it had not been paying */
-	/* holds that ended, u64 each */
-	TCA_REFRAMER_STATS_HOLDS_PAID,	/* they gathered more than one packet */
-	TCA_REFRAMER_STATS_HOLDS_VAIN,	/* half the delay or more, for nothing */
-	TCA_REFRAMER_STATS_DROP_FILTER,	/* u64: dropped, stolen or trapped by
-					 * the action of a filter
-					 */
-	/*
-	 * Of a class, which is a flow slot that has packets; a class has none
-	 * of the others.
-	 */
-	TCA_REFRAMER_STATS_CLASS_HASH,	/* u32: of its oldest packet's flow */
-	TCA_REFRAMER_STATS_CLASS_READY,	/* u32: 0 held, 1 ready to be sent */
-	TCA_REFRAMER_STATS_CLASS_AGE,	/* u64: ns since the oldest packet of the
-					 * flow became held or ready
-					 */
-	TCA_REFRAMER_STATS_LATE_MEAN,	/* u32: ns, moving average of how late
-					 * the timer is, each time at most the
-					 * delay
-					 */
+	TCA_REFRAMER_STATS_PACKETS_IN,
+	TCA_REFRAMER_STATS_RUNS_IN,
+	TCA_REFRAMER_STATS_PACKETS_OUT,
+	TCA_REFRAMER_STATS_RUNS_OUT,
+	TCA_REFRAMER_STATS_BURSTS,
+	TCA_REFRAMER_STATS_BURST_HIST,
+	TCA_REFRAMER_STATS_RELEASE_DEADLINE,
+	TCA_REFRAMER_STATS_RELEASE_FULL,
+	TCA_REFRAMER_STATS_RELEASE_PRESSURE,
+	TCA_REFRAMER_STATS_RELEASE_PUSH,
+	TCA_REFRAMER_STATS_RELEASE_EXPRESS,
+	TCA_REFRAMER_STATS_RELEASE_PREDICTED,
+	TCA_REFRAMER_STATS_HOLDS_PAID,
+	TCA_REFRAMER_STATS_HOLDS_VAIN,
+	TCA_REFRAMER_STATS_HOLD_SUM,
+	TCA_REFRAMER_STATS_HOLD_MAX,
+	TCA_REFRAMER_STATS_HOLD_HIST,
+	TCA_REFRAMER_STATS_LATE_MAX,
+	TCA_REFRAMER_STATS_LATE_MEAN,
+	TCA_REFRAMER_STATS_TIMERS,
+	TCA_REFRAMER_STATS_SLACK,
+	TCA_REFRAMER_STATS_FLOWS_HELD,
+	TCA_REFRAMER_STATS_FLOWS_READY,
+	TCA_REFRAMER_STATS_FLOWS_PEAK,
+	TCA_REFRAMER_STATS_COLLISIONS,
+	TCA_REFRAMER_STATS_DROP_LIMIT,
+	TCA_REFRAMER_STATS_DROP_MEMORY,
+	TCA_REFRAMER_STATS_DROP_CHANGE,
+	TCA_REFRAMER_STATS_DROP_RESET,
+	TCA_REFRAMER_STATS_DROP_FILTER,
+	TCA_REFRAMER_STATS_STOLEN,
+	TCA_REFRAMER_STATS_MEMORY,
+	TCA_REFRAMER_STATS_TABLE_BYTES,
+	/* private: */
 	__TCA_REFRAMER_STATS_MAX
 };
 
 #define TCA_REFRAMER_STATS_MAX		(__TCA_REFRAMER_STATS_MAX - 1)
 
-#define REFRAMER_BURST_HIST_LEN		17	/* the last: 65536 and more */
-#define REFRAMER_HOLD_HIST_LEN		29	/* the last: 2^27 ns and more */
+/**
+ * enum tca_reframer_class_stats - statistics of a class
+ * @TCA_REFRAMER_CLASS_STATS_UNSPEC: not used
+ * @TCA_REFRAMER_CLASS_STATS_PAD: for alignment
+ * @TCA_REFRAMER_CLASS_STATS_READY: u32, 0: the flow is held, 1: it is to be sent
+ * @TCA_REFRAMER_CLASS_STATS_AGE: u64, ns, for how long the flow has been held;
+ *	missing if it is ready
+ *
+ * A class is a slot of the flow table that has packets.
+ */
+enum tca_reframer_class_stats {
+	TCA_REFRAMER_CLASS_STATS_UNSPEC,
+	TCA_REFRAMER_CLASS_STATS_PAD,
+	TCA_REFRAMER_CLASS_STATS_READY,
+	TCA_REFRAMER_CLASS_STATS_AGE,
+	/* private: */
+	__TCA_REFRAMER_CLASS_STATS_MAX
+};
+
+#define TCA_REFRAMER_CLASS_STATS_MAX	(__TCA_REFRAMER_CLASS_STATS_MAX - 1)
 
 #endif
