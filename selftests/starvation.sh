@@ -5,7 +5,7 @@
 # them.
 #
 # Between the deadline of a flow and its first packet, at most
-# 16 + 2 * (k + 1) * burst other packets leave, where k is the number of flows that
+# 1 + (2 + k + k / 2) * burst other packets leave, where k is the number of flows that
 # were due before it.
 #
 # Needs virtual time, where all packets are sent and leave when they should.
@@ -69,7 +69,7 @@ in_bound() {
 			n = 0
 			for (i = NR - 1; i > 0 && left[i] > $3 + delay; i--)
 				n++
-			most = 16 + 2 * ($1 + 1) * burst
+			most = 1 + (2 + $1 + int($1 / 2)) * burst
 			print (n > most || $4 - $3 < delay ? "bad:" : "good:"),
 				"flow", $1, "held", $4 - $3 " ns, others after its deadline:",
 				n, "of", most
