@@ -86,7 +86,7 @@ held_together() {
 	local list="" i
 
 	for ((i = 1; i <= $1; i++)); do
-		list+=${list:+,}$i@$((100000 + i * 1000))+59100000*16
+		list+="${list:+,}$i@$((100000 + i * 1000))+59100000*16"
 	done
 	bounded $((8 * (($1 + 1) / 2) + $1)) noadaptive "$list"
 }
