@@ -49,7 +49,7 @@ test_defaults() {
 
 # Packets join flows that are being sent; flows become full.
 test_small_bursts() {
-	reframer delay 10us slack 10us burst 3 "$ALWAYS"
+	reframer delay 10ms slack 10us burst 3 "$ALWAYS"
 	capture
 	send -F 20 -n 50 -o random -T 2
 	wait_drained
