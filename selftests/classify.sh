@@ -430,6 +430,17 @@ test_parents_of_a_dropping_filter() {
 	done
 }
 
+# two_or_three: packets of 40 flows with 3 and 60 with 2 of them, for flowgen -x
+two_or_three() {
+	local packet flow at=0
+
+	for packet in 1 2 3; do
+		for ((flow = 0; flow < (packet < 3 ? 100 : 40); flow++)); do
+			echo -n "$flow@$((at++)),"
+		done
+	done
+}
+
 test_classes_are_the_flows() {
 	local age
 
@@ -445,7 +456,6 @@ test_classes_are_the_flows() {
 	stuck burst 3
 	classes
 	expect '.list == []'
-	qdisc change dev tx0 parent 1:1 reframer delay 99200us
 	send -F 100 -n 2
 	show
 	classes
@@ -457,8 +467,12 @@ test_classes_are_the_flows() {
 	pause 0.02
 	classes
 	expect "[.list[].age] | max >= $age + 19000000"
-	# now some are full
-	send -F 40 -n 1 -S 2
+	free
+
+	# some are full before they are due
+	stuck burst 3
+	qdisc change dev tx0 parent 1:1 reframer delay 99200us
+	send -x "$(two_or_three)"
 	show
 	classes
 	expect '.r.flows.ready == 40 and (.list | length) == 100' \
