@@ -32,12 +32,12 @@
 #include <linux/if_ether.h>
 #include <linux/if_vlan.h>
 #include <linux/in6.h>
-#include <linux/jhash.h>
 #include <linux/list.h>
 #include <linux/log2.h>
 #include <linux/prefetch.h>
 #include <linux/random.h>
 #include <linux/rtnetlink.h>
+#include <linux/siphash.h>
 #include <linux/skbuff.h>
 #include <net/flow_dissector.h>
 #include <net/netlink.h>
@@ -71,7 +71,7 @@ struct reframer_sched_data {
 	struct tcf_proto __rcu *filter_list;
 	struct reframer_engine engine;
 	struct qdisc_watchdog watchdog;
-	u32 perturbation;	/* of hashes of our own */
+	siphash_aligned_key_t secret;	/* of hashes of our own */
 	struct tcf_block *block;
 };
 
@@ -162,17 +162,15 @@ static noinline u32 reframer_key_hash(const struct reframer_sched_data *q,
 	struct {
 		struct in6_addr src;
 		struct in6_addr dst;
-	} host = {};
-	const u32 *src = (const u32 *)&host.src, *dst = (const u32 *)&host.dst;
+	} __aligned(SIPHASH_ALIGNMENT) host = {};
 
 	if (q->engine.conf.key == REFRAMER_KEY_MARK)
-		return jhash_1word(skb->mark, q->perturbation);
+		return siphash_1u32(skb->mark, &q->secret);
 
 	skb_flow_dissect_flow_keys(skb, &keys, 0);
 	if (q->engine.conf.key == REFRAMER_KEY_PROTO_DST)
-		return jhash_2words(keys.basic.ip_proto,
-				    (__force u16)keys.ports.dst,
-				    q->perturbation);
+		return siphash_1u32(keys.basic.ip_proto << 16 |
+				    (__force u16)keys.ports.dst, &q->secret);
 
 	if (keys.control.addr_type == FLOW_DISSECTOR_KEY_IPV6_ADDRS) {
 		host.src = keys.addrs.v6addrs.src;
@@ -183,11 +181,11 @@ static noinline u32 reframer_key_hash(const struct reframer_sched_data *q,
 	}
 	switch (q->engine.conf.key) {
 	case REFRAMER_KEY_SRC:
-		return jhash2(src, 4, q->perturbation);
+		return siphash(&host.src, sizeof(host.src), &q->secret);
 	case REFRAMER_KEY_DST:
-		return jhash2(dst, 4, q->perturbation);
+		return siphash(&host.dst, sizeof(host.dst), &q->secret);
 	default: /* REFRAMER_KEY_HOSTS */
-		return jhash2(src, 8, q->perturbation);
+		return siphash(&host, sizeof(host), &q->secret);
 	}
 }
 
@@ -553,7 +551,7 @@ static int reframer_init(struct Qdisc *sch, struct nlattr *opt,
 		.push		= 1,
 	};
 	e->slack_follows = true;
-	q->perturbation = get_random_u32();
+	get_random_bytes(&q->secret, sizeof(q->secret));
 	if (opt) {
 		err = reframer_parse(&e->conf, &e->slack_follows, opt, extack);
 		if (err)
