@@ -107,6 +107,28 @@ test_key_whole_addresses() {
 	done
 }
 
+# Behind VLAN tags, too, flows are told apart by what the key says.
+test_keys_behind_tags() {
+	local kind key
+
+	for kind in vlan.ip4.udp vlan.ip6.tcp qinq.vlan.ip4.tcp qinq.vlan.ip6.udp; do
+		for key in flow src hosts; do
+			WHAT="$kind key $key"
+			stuck key $key
+			eight_flows -k $kind
+			expect "$BY_KEY"
+			free
+		done
+		for key in dst proto-dst; do
+			WHAT="$kind key $key"
+			stuck key $key
+			eight_flows -k $kind
+			expect '.list | length == 1 and .[0].qlen == 32'
+			free
+		done
+	done
+}
+
 # Whoever knows where one qdisc puts flows knows nothing of another one.
 test_keys_have_a_secret() {
 	local first n
