@@ -11,8 +11,8 @@
  * The idea is that of H. Ghasemirahni et al., "Packet Order Matters! Improving
  * Application Performance by Deliberately Delaying Packets", NSDI 2022.
  *
- * A flow is what skb_get_hash() takes for one, what the option `key` says, or
- * what a filter says.
+ * A flow is what the kernel's flow hash takes for one, what the option `key` says,
+ * or what a filter says.
  *
  * enqueue() puts the packet into the slot of its flow.  A flow that begins is
  * held until `delay` after this first packet, but only if holding it has been
@@ -30,16 +30,19 @@
 #include <linux/bitops.h>
 #include <linux/if_arp.h>
 #include <linux/if_ether.h>
+#include <linux/if_tunnel.h>
 #include <linux/if_vlan.h>
 #include <linux/in6.h>
-#include <linux/jhash.h>
+#include <linux/ip.h>
 #include <linux/list.h>
 #include <linux/log2.h>
 #include <linux/prefetch.h>
 #include <linux/random.h>
 #include <linux/rtnetlink.h>
+#include <linux/siphash.h>
 #include <linux/skbuff.h>
 #include <net/flow_dissector.h>
+#include <net/ip.h>
 #include <net/netlink.h>
 #include <net/pkt_cls.h>
 #include <net/pkt_sched.h>
@@ -62,6 +65,7 @@ static u32 reframer_timer_late(const struct reframer_engine *e);
 
 #include "reframer_trace.h"
 #include "reframer_engine.h"
+#include "reframer_flow_hash.h"
 #include "reframer_options.h"
 
 #define CREATE_TRACE_POINTS
@@ -76,7 +80,7 @@ struct reframer_sched_data {
 	struct reframer_engine engine;
 	struct qdisc_watchdog watchdog;
 	u32 timer_late;		/* ns, when the watchdog expired last */
-	u32 perturbation;	/* of hashes of our own */
+	siphash_aligned_key_t secret;	/* of hashes of our own */
 	struct tcf_block *block;
 };
 
@@ -187,47 +191,6 @@ static noinline int reframer_overlimit(struct Qdisc *sch,
 	return congested ? NET_XMIT_CN : NET_XMIT_SUCCESS;
 }
 
-/*
- * The hash of what `key` says is one flow, if that is not what skb_get_hash()
- * takes for one.  It looks past an IPv6 flow label.  Addresses count as a whole:
- * who knows how they are folded could choose one that is taken for another's.
- */
-static noinline u32 reframer_key_hash(const struct reframer_sched_data *q,
-				      struct sk_buff *skb)
-{
-	struct flow_keys keys;
-	struct {
-		struct in6_addr src;
-		struct in6_addr dst;
-	} host = {};
-	const u32 *src = (const u32 *)&host.src, *dst = (const u32 *)&host.dst;
-
-	if (q->engine.conf.key == REFRAMER_KEY_MARK)
-		return jhash_1word(skb->mark, q->perturbation);
-
-	skb_flow_dissect_flow_keys(skb, &keys, 0);
-	if (q->engine.conf.key == REFRAMER_KEY_PROTO_DST)
-		return jhash_2words(keys.basic.ip_proto,
-				    (__force u16)keys.ports.dst,
-				    q->perturbation);
-
-	if (keys.control.addr_type == FLOW_DISSECTOR_KEY_IPV6_ADDRS) {
-		host.src = keys.addrs.v6addrs.src;
-		host.dst = keys.addrs.v6addrs.dst;
-	} else {
-		host.src.s6_addr32[0] = flow_get_u32_src(&keys);
-		host.dst.s6_addr32[0] = flow_get_u32_dst(&keys);
-	}
-	switch (q->engine.conf.key) {
-	case REFRAMER_KEY_SRC:
-		return jhash2(src, 4, q->perturbation);
-	case REFRAMER_KEY_DST:
-		return jhash2(dst, 4, q->perturbation);
-	default: /* REFRAMER_KEY_HOSTS */
-		return jhash2(src, 8, q->perturbation);
-	}
-}
-
 /* The class of @classid, 0 if none of ours: 1 to the number of slots */
 static u32 reframer_class(struct Qdisc *sch, u32 classid)
 {
@@ -286,19 +249,15 @@ static enum reframer_urge reframer_urge(struct Qdisc *sch,
 					const struct sk_buff *skb)
 {
 	const struct reframer_sched_data *q = qdisc_priv(sch);
-	const u8 *header = skb_network_header(skb);
-	u16 protocol = ntohs(skb->protocol);
+	const u8 *header;
 
 	if (skb->priority == TC_PRIO_CONTROL)
 		return REFRAMER_URGE_EXPRESS;
-	/* Where the network header is behind VLAN tags, senders disagree. */
-	if (unlikely(protocol != ETH_P_IP) && eth_type_vlan(skb->protocol) &&
-	    qdisc_dev(sch)->type == ARPHRD_ETHER)
-		header = skb->data + ETH_HLEN;
+	header = reframer_header(skb, sch);
 	if (header < skb->data)
 		return REFRAMER_NO_URGE;
 	return reframer_header_urge(header, skb_tail_pointer(skb) - header,
-				    protocol, q->engine.conf.push);
+				    ntohs(skb->protocol), q->engine.conf.push);
 }
 
 static int reframer_enqueue(struct sk_buff *skb, struct Qdisc *sch,
@@ -328,7 +287,8 @@ static int reframer_enqueue(struct sk_buff *skb, struct Qdisc *sch,
 		slot = reframer_flow_at(e, class - 1, hash);
 	} else {
 		hash = likely(e->conf.key == REFRAMER_KEY_FLOW) ?
-		       skb_get_hash(skb) : reframer_key_hash(q, skb);
+		       reframer_flow_hash(skb, sch) :
+		       reframer_key_hash(skb, sch, e->conf.key, &q->secret);
 		if (unlikely(hash <= e->conf.flows))	/* not a class's */
 			hash |= BIT(31);
 		slot = reframer_flow_find(e, hash);
@@ -581,7 +541,7 @@ static int reframer_init(struct Qdisc *sch, struct nlattr *opt,
 		.adaptive	= 1,
 		.push		= 1,
 	};
-	q->perturbation = get_random_u32();
+	get_random_bytes(&q->secret, sizeof(q->secret));
 	if (opt) {
 		err = reframer_parse(&e->conf, opt, extack);
 		if (err)

@@ -107,6 +107,48 @@ test_key_whole_addresses() {
 	done
 }
 
+# Behind VLAN tags, too, flows are told apart by what the key says.
+test_keys_behind_tags() {
+	local kind key
+
+	for kind in vlan.ip4.udp vlan.ip6.tcp qinq.vlan.ip4.tcp qinq.vlan.ip6.udp; do
+		for key in flow src hosts; do
+			WHAT="$kind key $key"
+			stuck key $key
+			eight_flows -k $kind
+			expect "$BY_KEY"
+			free
+		done
+		for key in dst proto-dst; do
+			WHAT="$kind key $key"
+			stuck key $key
+			eight_flows -k $kind
+			expect '.list | length == 1 and .[0].qlen == 32'
+			free
+		done
+	done
+}
+
+# Whoever knows where one qdisc puts flows knows nothing of another one.
+test_keys_have_a_secret() {
+	local first n
+
+	for WHAT in src dst hosts proto-dst mark; do
+		first=
+		for n in 1 2 3 4 5; do	# one flow may have the same slot by chance
+			stuck key $WHAT
+			send -F 8 -n 1
+			show
+			classes
+			free
+			LIST=$(jq -c '[.[].handle] | sort' <<<"$LIST")
+			[ "$n" = 1 ] || [ "$LIST" = "$first" ] || continue 2
+			first=$LIST
+		done
+		fail "five times in $first"
+	done
+}
+
 test_key_mark() {
 	stuck key mark
 	filters 10: "protocol ip u32 $ODD_FLOWS action skbedit mark 7" \

@@ -65,7 +65,8 @@ enum tca_reframer {
 
 /**
  * enum reframer_key - values of TCA_REFRAMER_KEY
- * @REFRAMER_KEY_FLOW: skb_get_hash(): addresses, protocol and ports, mostly
+ * @REFRAMER_KEY_FLOW: the hash of the network card or the local socket, else of
+ *	addresses, protocol and ports
  * @REFRAMER_KEY_SRC: source address
  * @REFRAMER_KEY_DST: destination address
  * @REFRAMER_KEY_HOSTS: both addresses

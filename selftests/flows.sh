@@ -1,0 +1,194 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# Flows: the frames of a connection leave in order, whatever its headers are, whoever
+# sends them, and wherever the sender says that the network header is.
+
+# shellcheck source-path=SCRIPTDIR source=lib.sh
+. "$(dirname "$0")/lib.sh"
+
+helper frames
+FRAMES=$HELPER
+CAPTURES=$HERE/captures
+
+# Captures of one flow each
+ONE_FLOW=(untagged-tcp options-tcp vlan-tcp vlan-train vlan-pcp qinq-tcp label-tcp
+	vlan-label-tcp mpls-tcp vlan-pppoe-tcp llc vlan-llc gre-seq gre-key-seq)
+
+frames() { in_tx "$FRAMES" "$@"; }
+
+# The devices of each way to tx0.  They go with what the test leaves.
+devices() {
+	local lines="" dev index
+
+	case $1 in
+	forwarded)
+		lines="link add name s0 type veth peer name s1
+			link set s0 up
+			link set s1 up"
+		;;
+	bridge)
+		[ -e /dev/net/tun ] || modprobe -q tun || skip "no tun"
+		lines="tuntap add dev tap0 mode tap vnet_hdr
+			link add br0 type bridge
+			link set tap0 master br0
+			link set tx0 master br0
+			link set br0 up
+			link set tap0 up"
+		;;
+	macvtap)
+		lines="link add mv0 link tx0 type macvtap mode bridge
+			link set mv0 up"
+		;;
+	esac
+	# shellcheck disable=SC2064 # now
+	trap "for dev in s0 br0 tap0 mv0; do
+			ip -n $TX link del \$dev 2>/dev/null || true
+		done; cleanup" EXIT
+	ip -n "$TX" -batch - <<<"$lines" 2>"$TMP/err" ||
+		skip "no $1: $(head -n 1 "$TMP/err")"
+	case $1 in
+	forwarded)
+		tell "qdisc add dev s1 clsact
+			filter add dev s1 ingress matchall action mirred egress redirect dev tx0"
+		;;
+	macvtap)
+		index=$(ip -n "$TX" -o link show mv0)
+		MACVTAP=/dev/tap${index%%:*}
+		wait_for "$MACVTAP is there" test -e "$MACVTAP"
+		;;
+	esac
+}
+
+forwards() { [[ $(ip -n "$TX" -d link show tap0) == *"state forwarding"* ]]; }
+
+# from_tap FILE: when the bridge forwards what comes from the tap
+from_tap() {
+	local go pid
+
+	rm -f "$TMP/go" "$TMP/attached"
+	mkfifo "$TMP/go"
+	nsenter --net="/run/netns/$TX" "$FRAMES" -t tap0 -r "$TMP/attached" "$1" \
+		<"$TMP/go" &
+	pid=$!
+	exec {go}>"$TMP/go"
+	wait_for "the tap is attached" test -e "$TMP/attached"
+	wait_for "the bridge forwards" forwards
+	exec {go}>&-
+	wait $pid
+}
+
+# leave WAY CAPTURE: how its frames leave, in ORDER
+leave() {
+	local file=$CAPTURES/$2.pcap pid
+
+	rm -f "$TMP/ready"
+	nsenter --net="/run/netns/$TX" "$FRAMES" -o tx0 -r "$TMP/ready" "$file" \
+		>"$TMP/order" &
+	pid=$!
+	wait_for "the capture runs" test -e "$TMP/ready"
+	case $1 in
+	packet)		frames -i tx0 "$file" ;;
+	forwarded)	frames -i s0 "$file" ;;
+	bridge)		from_tap "$file" ;;
+	macvtap)	frames -m "$MACVTAP" "$file" ;;
+	esac
+	wait_drained
+	kill -TERM $pid
+	wait $pid
+	ORDER=$(<"$TMP/order")
+}
+
+# in_order WAY CAPTURE...: they leave as they came, and were held
+in_order() {
+	local way=$1 frames
+
+	shift
+	for WHAT; do
+		reframer delay 1ms "$ALWAYS"
+		leave "$way" "$WHAT"
+		frames=$(wc -w <<<"$ORDER")
+		[ "$ORDER" = "$(seq -s ' ' 0 $((frames - 1)))" ] ||
+			fail "$way: left in the order $ORDER"
+		expect accounted empty_now ".r.packets_out == $frames"
+		timely '.r.flows.peak == 1 and .r.releases.deadline >= 1'
+		qdisc del dev tx0 root
+	done
+}
+
+one_flow() {
+	devices "$1"
+	in_order "$1" "${ONE_FLOW[@]}"
+}
+
+test_from_a_packet_socket() { one_flow packet; }
+
+test_forwarded() { one_flow forwarded; }
+
+test_from_a_tap_through_a_bridge() { one_flow bridge; }
+
+test_from_a_macvtap() { one_flow macvtap; }
+
+# A hash that was computed before, of headers that were misread, or of what changes
+test_with_a_stored_hash() {
+	devices packet
+	tell "qdisc add dev tx0 clsact
+		filter add dev tx0 egress handle 1 flow map key rxhash"
+	in_order packet vlan-tcp vlan-train vlan-pcp qinq-tcp label-tcp vlan-label-tcp \
+		mpls-tcp vlan-pppoe-tcp llc vlan-llc
+	qdisc del dev tx0 clsact
+}
+
+test_by_other_keys() {
+	local key
+
+	devices packet
+	for key in src dst hosts proto-dst; do
+		ALWAYS="$ALWAYS key $key" in_order packet options-tcp vlan-tcp \
+			qinq-tcp gre-seq gre-key-seq
+	done
+}
+
+# The default options hold a train in a VLAN as any other.
+test_a_train_in_a_vlan() {
+	reframer
+	leave packet vlan-train
+	[ "$ORDER" = "$(seq -s ' ' 0 29)" ] || fail "left in the order $ORDER"
+	expect accounted empty_now
+	timely '.r.holds.paid > 0'
+}
+
+# Fragments have no ports: they and whole datagrams are two flows, each in order.
+test_fragments() {
+	local rest
+
+	reframer delay 1ms "$ALWAYS"
+	leave packet gtp-frag
+	[[ $ORDER =~ ^[0-3]\ [0-3]\ [0-3]\ [0-3]$ ]] || fail "left: $ORDER"
+	rest=${ORDER//[03 ]/}
+	[ "$rest" = 12 ] || fail "fragments left in the order $rest"
+	rest=${ORDER//[12 ]/}
+	[ "$rest" = 03 ] || fail "whole datagrams left in the order $rest"
+	timely '.r.flows.peak == 2'
+	qdisc del dev tx0 root
+
+	# by addresses only, or by a filter
+	ALWAYS="$ALWAYS key hosts" in_order packet gtp-frag
+	reframer delay 1ms "$ALWAYS"
+	tell "filter add dev tx0 parent 1: protocol ip u32 match ip protocol 17 0xff flowid 1:1"
+	leave packet gtp-frag
+	[ "$ORDER" = "0 1 2 3" ] || fail "with a filter: $ORDER"
+}
+
+# A tunnel of this machine may have stored a hash of what is inside: a filter helps.
+test_a_tunnel_with_a_stored_hash() {
+	tell "qdisc add dev tx0 clsact
+		filter add dev tx0 egress handle 1 flow map key rxhash"
+	reframer delay 1ms "$ALWAYS"
+	tell "filter add dev tx0 parent 1: protocol ip u32 match ip protocol 47 0xff flowid 1:1"
+	leave packet gre-seq
+	[ "$ORDER" = "0 1 2" ] || fail "left in the order $ORDER"
+	timely '.r.flows.peak == 1'
+	qdisc del dev tx0 clsact
+}
+
+run_tests "$@"
