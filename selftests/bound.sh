@@ -112,7 +112,7 @@ test_slack_between() {
 # late_list LIST: as send_list, through a reframer whose parent once asked for packets
 # 10 ms later than it was told to
 late_list() {
-	stuck
+	stuck slack auto
 	send -f 90
 	pause 0.01
 	unstuck -f 91
