@@ -29,7 +29,7 @@ devices() {
 	bridge)
 		[ -e /dev/net/tun ] || modprobe -q tun || skip "no tun"
 		lines="tuntap add dev tap0 mode tap vnet_hdr
-			link add br0 type bridge
+			link add br0 type bridge mcast_snooping 0
 			link set tap0 master br0
 			link set tx0 master br0
 			link set br0 up
