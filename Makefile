@@ -70,11 +70,10 @@ uninstall:
 	$(RM) $(DESTDIR)$(MANDIR)/man8/tc-reframer.8
 
 clean:
-	test ! -d $(KERNELDIR) || $(MAKE) -C $(KERNELDIR) M=$(CURDIR) clean
-	test ! -d $(KERNELDIR) || $(MAKE) -C $(KERNELDIR) \
-		M=$(CURDIR)/selftests/traingen clean
-	test ! -d $(KERNELDIR) || $(MAKE) -C $(KERNELDIR) \
-		M=$(CURDIR)/selftests/slownic clean
+	test ! -d $(KERNELDIR) || \
+		for dir in "" /selftests/traingen /selftests/slownic; do \
+			$(MAKE) -C $(KERNELDIR) M=$(CURDIR)$$dir clean || exit; \
+		done
 	$(MAKE) -C tc-plugin clean
 	$(MAKE) -C selftests clean
 	$(MAKE) -C selftests/unit clean

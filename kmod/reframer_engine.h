@@ -567,10 +567,11 @@ static inline u64 reframer_deadline(const struct reframer_engine *e)
 }
 
 /*
- * How much later than the oldest one a flow may have arrived to go with it.  A
- * timer that is late is dear, too, as in a virtual machine: most of what it costs
- * is done between its deadline and us.  So the automatic slack is eight times the
- * lateness or more, and timers take no more than a ninth of the time.
+ * How much later than the oldest flow another one may have arrived and still be
+ * released with it.  Timers that fire late are also expensive, as in a virtual
+ * machine: most of their cost arises before their function runs.  So the automatic
+ * slack is at least eight times the lateness, and timers take at most a ninth of the
+ * time.
  */
 static inline u32 reframer_slack(const struct reframer_engine *e)
 {
