@@ -133,15 +133,20 @@ test_deleted() {
 }
 
 test_link_down_and_up() {
-	local sent
+	local sent tries
 
-	reframer delay 100ms "$ALWAYS"
 	ip_start -n "$TX"
-	hold
-	ip_run "link set dev tx0 down"
-	show
-	ip -n "$TX" link set dev tx0 up
-	expect accounted empty_now '.q.drops == 0'
+	# The hold may be over before a busy machine sets the link down.
+	for ((tries = 0; tries < 6; tries++)); do
+		[ $tries = 0 ] || qdisc del dev tx0 root
+		reframer delay 100ms "$ALWAYS"
+		hold
+		ip_run "link set dev tx0 down"
+		show
+		ip -n "$TX" link set dev tx0 up
+		expect accounted empty_now '.q.drops == 0'
+		[[ $QS != *'"reset":32'* ]] || break
+	done
 	timely '.r.drops.reset == 32'
 	sent=${QS#*'"packets_out":'}
 	sent=${sent%%,*}

@@ -115,6 +115,7 @@ test_creation() {
 		for FAIL_MORE in 0 1; do
 			# shellcheck disable=SC2086 # words
 			creating add dev tx0 root handle 1: reframer $options
+			[ $REFUSED -gt 0 ] || fail "refused nothing"
 			matter=$((matter + REFUSED))
 		done
 		[ $matter -ge 12 ] || fail "refused only $matter times"
