@@ -15,12 +15,12 @@
  * From the deadline of a flow until its first packet leaves, reframer_next()
  * returns at most
  *
- *   REFRAMER_STALE_MAX + (2 + k + k / REFRAMER_DUE_TURNS) * burst
+ *   REFRAMER_CLOCK_AGE_MAX + (2 + k + k / REFRAMER_DUE_BURSTS) * burst
  *
  * other packets, where k is the number of flows that were due before it:
  *  - the clock is read when the timer has expired, or if that is late, in one of
- *    REFRAMER_STALE_MAX calls, at the end of the turn;
- *  - from then on READY flows have one turn after REFRAMER_DUE_TURNS of due ones.
+ *    REFRAMER_CLOCK_AGE_MAX calls, at the end of the turn;
+ *  - from then on READY flows have one turn after REFRAMER_DUE_BURSTS of due ones.
  * Only packets queued before a change of the key may come in between.
  *
  * A hold that gathers no second packet was in vain.  The adaptive part learns
@@ -38,7 +38,7 @@
  *   u64 reframer_clock()            the time, in ns
  *   bool reframer_timer_queued(e)   the timer is armed and has not expired
  *   void reframer_timer_arm(e, ns)  have reframer_next() called at that time
- *   u32 reframer_timer_late(e)      ns, how late it was when it expired last
+ *   u32 reframer_timer_latency(e)      ns, how late it was when it expired last
  *
  * The caller serialises all calls.
  */
@@ -47,15 +47,15 @@
 
 #include <linux/pkt_sch_reframer.h>
 
-#include "reframer_urge.h"
+#include "reframer_flush.h"
 
 #define REFRAMER_WAYS		8
 
 /* So many calls of reframer_next() may trust a timer that should not be late. */
-#define REFRAMER_STALE_MAX	16
+#define REFRAMER_CLOCK_AGE_MAX	16
 
 /* So many due flows in a row have their turns while READY ones wait. */
-#define REFRAMER_DUE_TURNS	2
+#define REFRAMER_DUE_BURSTS	2
 
 #define REFRAMER_BURST_HIST_LEN	17	/* the last: 65536 packets and more */
 #define REFRAMER_HOLD_HIST_LEN	29	/* the last: 2^27 ns and more */
@@ -63,19 +63,19 @@
 #define REFRAMER_SLACK_DIVISOR	4	/* automatic: delay / 4, or more */
 
 /* A flow of a single packet below this size is not worth listing by size. */
-#define REFRAMER_FAT_BYTES	4096
-#define REFRAMER_FAT_CLASSES	32	/* the last: 2^30 bytes and more */
-#define REFRAMER_FAT_SEARCH	8
+#define REFRAMER_BACKLOG_MIN	4096
+#define REFRAMER_BACKLOG_CLASSES	32	/* the last: 2^30 bytes and more */
+#define REFRAMER_BACKLOG_SEARCH	8
 
 /* The adaptive part */
 #define REFRAMER_CREDIT_MAX	7
 #define REFRAMER_CREDIT_PAID	3	/* for a hold that paid; one in vain costs 1 */
 #define REFRAMER_BACKOFF_MAX	9	/* 2^9 - 1 packets between two probes */
 #define REFRAMER_BACKOFF_PROBE	3	/* after probes, which cost next to nothing */
-#define REFRAMER_TRUST_MAX	63
-#define REFRAMER_TRUST_ENOUGH	32	/* for full credit at once */
-#define REFRAMER_TRUST_LITTLE	-16	/* one good probe does not suffice */
-#define REFRAMER_TRUST_MIN	-32
+#define REFRAMER_GLOBAL_CREDIT_MAX	63
+#define REFRAMER_GLOBAL_CREDIT_HIGH	32	/* for full credit at once */
+#define REFRAMER_GLOBAL_CREDIT_LOW	-16	/* one good probe does not suffice */
+#define REFRAMER_GLOBAL_CREDIT_MIN	-32
 
 /* Sees every release; the module hangs its tracepoint there. */
 #ifndef reframer_on_release
@@ -84,14 +84,14 @@
 #endif
 
 enum reframer_reason {
-	REFRAMER_DEADLINE,
-	REFRAMER_FULL,
-	REFRAMER_PRESSURE,
-	REFRAMER_PUSH,
-	REFRAMER_EXPRESS,
-	REFRAMER_PREDICTED,
-	REFRAMER_REASONS,
-	REFRAMER_WAIT = REFRAMER_REASONS	/* none */
+	REFRAMER_RELEASE_DEADLINE,
+	REFRAMER_RELEASE_FULL,
+	REFRAMER_RELEASE_PRESSURE,
+	REFRAMER_RELEASE_PUSH,
+	REFRAMER_RELEASE_CONTROL,
+	REFRAMER_RELEASE_ADAPTIVE,
+	REFRAMER_RELEASE_REASONS,
+	REFRAMER_HOLD = REFRAMER_RELEASE_REASONS	/* none */
 };
 
 /* What the engine keeps in the private bytes of skb->cb. */
@@ -141,10 +141,10 @@ struct reframer_set {
 	u8 ready;		/* mask of ways that are READY */
 	u8 shared;		/* mask of ways that hold a stranger's, too */
 	u8 probing;		/* mask of ways whose last packet was a probe */
-	u8 again;		/* mask of ways whose probe before failed */
-	u8 good;		/* mask of ways whose probe before was good */
-	u8 hand;		/* the way after the one that was taken last */
-	u8 fat[REFRAMER_WAYS];	/* class by size, see reframer_fat_class() */
+	u8 probe_failed;		/* mask of ways whose probe before failed */
+	u8 probe_good;		/* mask of ways whose probe before was good */
+	u8 next_way;		/* the way after the one that was taken last */
+	u8 backlog_class[REFRAMER_WAYS];	/* class by size, see reframer_backlog_class() */
 };
 
 /* One cache line. */
@@ -152,20 +152,20 @@ struct reframer_flow {
 	struct sk_buff *head;
 	struct sk_buff *tail;
 	struct list_head node;	/* on held or ready */
-	struct list_head fat;	/* among flows of about the same size */
+	struct list_head backlog_node;	/* among flows of about the same size */
 	u64 arrival;		/* of the oldest packet, or of the probe */
 	u32 bytes;
 	u32 qlen;		/* 0: IDLE */
 };
 
 /* Why a packet was lost; the caller counts. */
-enum reframer_loss {
-	REFRAMER_LOST_LIMIT,
-	REFRAMER_LOST_MEMORY,
-	REFRAMER_LOST_CHANGE,
-	REFRAMER_LOST_RESET,
-	REFRAMER_LOST_FILTER,
-	REFRAMER_LOSSES
+enum reframer_drop_cause {
+	REFRAMER_DROP_LIMIT,
+	REFRAMER_DROP_MEMORY,
+	REFRAMER_DROP_CHANGE,
+	REFRAMER_DROP_RESET,
+	REFRAMER_DROP_FILTER,
+	REFRAMER_DROP_CAUSES
 };
 
 struct reframer_stats {
@@ -175,16 +175,16 @@ struct reframer_stats {
 	u64 runs_out;
 	u64 bursts;
 	u64 burst_hist[REFRAMER_BURST_HIST_LEN];
-	u64 releases[REFRAMER_REASONS];
+	u64 releases[REFRAMER_RELEASE_REASONS];
 	u64 holds_paid;
-	u64 holds_vain;
+	u64 holds_wasted;
 	u64 hold_sum;
 	u64 hold_max;
 	u64 hold_hist[REFRAMER_HOLD_HIST_LEN];
 	u64 late_max;
 	u64 collisions;
 	u64 timers;		/* expiries of the timer */
-	u64 lost[REFRAMER_LOSSES];
+	u64 drops[REFRAMER_DROP_CAUSES];
 	u64 stolen;		/* by filters; the caller counts */
 	u32 flows_held;
 	u32 flows_ready;
@@ -196,50 +196,50 @@ struct reframer_engine {
 	struct reframer_set *sets;
 	u32 set_mask;
 	u32 hold_bytes;		/* a packet of so many is never held */
-	u32 press_qlen;		/* with so many, holding would only cause drops */
-	u32 press_memory;
+	u32 high_qlen;		/* with so many, holding would only cause drops */
+	u32 high_memory;
 	struct reframer_config conf;
 
 	/* read and written with every packet */
-	struct sk_buff *straight;	/* to be sent before any other */
+	struct sk_buff *bypass;	/* to be sent before any other */
 	struct list_head held;
 	struct list_head ready;
 	u32 qlen;
 	u32 memory;
-	u32 stale;		/* calls of reframer_next() since `now` was read */
-	bool settled;		/* no HELD flow is due before the timer expires */
+	u32 clock_age;		/* calls of reframer_next() since `now` was read */
+	bool none_due;		/* no HELD flow is due before the timer expires */
 
 	/* written with every packet */
 	u32 last_in;		/* hashes, to count runs */
 	u32 last_out;
 	/* packets that went straight; see reframer_sum_stats() */
-	u64 straights[REFRAMER_REASONS];
+	u64 bypassed[REFRAMER_RELEASE_REASONS];
 	struct reframer_stats stats;
 
 	/* for packets that are held */
 	struct reframer_flow *flows;
-	struct reframer_flow *turn;	/* the flow that is being sent, if any */
-	u32 turn_packets;
-	u32 turn_bytes;
+	struct reframer_flow *sending;	/* the flow that is being sent, if any */
+	u32 sent_packets;
+	u32 sent_bytes;
 	u64 now;		/* when the clock was read last */
 	u64 due;		/* HELD flows that arrived until then are due */
 	u64 pressed;		/* or until then, because of pressure */
-	u8 due_turns;		/* turns of due flows since one of a READY flow */
+	u8 due_bursts;		/* turns of due flows since one of a READY flow */
 	bool armed;		/* the timer, until we see that it has expired */
-	s32 trust;		/* as a flow's credit, of all flows together */
-	u32 lateness;		/* of the timer, ns: 8 times its moving average */
-	u64 straights_lost;
+	s32 global_credit;		/* as a flow's credit, of all flows together */
+	u32 timer_latency;		/* of the timer, ns: 8 times its moving average */
+	u64 bypassed_dropped;
 
 	/*
 	 * Packets queued by another key, which no other packet may overtake.  Outside
 	 * of the tables, so that their sizes are powers of two.
 	 */
-	struct reframer_flow former;
-	struct reframer_set former_set;	/* its way is 0 */
+	struct reframer_flow old_key;
+	struct reframer_set old_key_set;	/* its way is 0 */
 
 	/* flows by size: class n holds those of 2^(n-1) to 2^n - 1 bytes */
-	u64 fat_map;		/* mask of classes that are not empty */
-	struct list_head fat[REFRAMER_FAT_CLASSES];
+	u64 backlog_map;		/* mask of classes that are not empty */
+	struct list_head by_backlog[REFRAMER_BACKLOG_CLASSES];
 };
 
 /* The size of the table of sets; that of the slots is conf.flows. */
@@ -266,8 +266,8 @@ static inline void reframer_configure(struct reframer_engine *e)
 	const struct reframer_config *c = &e->conf;
 
 	e->hold_bytes = c->delay && c->burst > 1 ? c->burst_bytes : 0;
-	e->press_qlen = c->limit - c->limit / 8;
-	e->press_memory = c->memory_limit - c->memory_limit / 8;
+	e->high_qlen = c->limit - c->limit / 8;
+	e->high_memory = c->memory_limit - c->memory_limit / 8;
 }
 
 /*
@@ -281,8 +281,8 @@ static inline void reframer_engine_init(struct reframer_engine *e)
 	e->set_mask = reframer_sets(&e->conf) - 1;
 	INIT_LIST_HEAD(&e->held);
 	INIT_LIST_HEAD(&e->ready);
-	for (i = 0; i < REFRAMER_FAT_CLASSES; i++)
-		INIT_LIST_HEAD(&e->fat[i]);
+	for (i = 0; i < REFRAMER_BACKLOG_CLASSES; i++)
+		INIT_LIST_HEAD(&e->by_backlog[i]);
 }
 
 static inline bool reframer_over_limit(const struct reframer_engine *e)
@@ -298,7 +298,7 @@ static inline bool reframer_over_memory(const struct reframer_engine *e)
 /* The last eighth of either limit: holding on would only cause drops. */
 static inline bool reframer_under_pressure(const struct reframer_engine *e)
 {
-	return e->qlen >= e->press_qlen || e->memory >= e->press_memory;
+	return e->qlen >= e->high_qlen || e->memory >= e->high_memory;
 }
 
 static inline bool reframer_is_burst(const struct reframer_engine *e,
@@ -320,9 +320,9 @@ static inline struct reframer_set *reframer_way_of(struct reframer_engine *e,
 {
 	u32 slot;
 
-	if (unlikely(flow == &e->former)) {
+	if (unlikely(flow == &e->old_key)) {
 		*way = 0;
-		return &e->former_set;
+		return &e->old_key_set;
 	}
 	slot = flow - e->flows;
 	*way = slot % REFRAMER_WAYS;
@@ -330,11 +330,11 @@ static inline struct reframer_set *reframer_way_of(struct reframer_engine *e,
 }
 
 /* Of two packets or one large one; 0: not listed by size */
-static inline u8 reframer_fat_class(const struct reframer_flow *flow)
+static inline u8 reframer_backlog_class(const struct reframer_flow *flow)
 {
-	if (flow->qlen < 2 && flow->bytes < REFRAMER_FAT_BYTES)
+	if (flow->qlen < 2 && flow->bytes < REFRAMER_BACKLOG_MIN)
 		return 0;
-	return min_t(u32, fls(flow->bytes), REFRAMER_FAT_CLASSES - 1);
+	return min_t(u32, fls(flow->bytes), REFRAMER_BACKLOG_CLASSES - 1);
 }
 
 /*
@@ -342,46 +342,46 @@ static inline u8 reframer_fat_class(const struct reframer_flow *flow)
  * packet, and when its turn has ended: while a flow is sent, it may be smaller
  * than its class says.
  */
-static noinline void reframer_relist(struct reframer_engine *e,
-				     struct reframer_flow *flow)
+static noinline void reframer_sort_by_backlog(struct reframer_engine *e,
+					      struct reframer_flow *flow)
 {
-	u8 class = reframer_fat_class(flow), *fat;
+	u8 class = reframer_backlog_class(flow), *listed;
 	u32 way;
 
-	fat = &reframer_way_of(e, flow, &way)->fat[way];
-	if (class == *fat)
+	listed = &reframer_way_of(e, flow, &way)->backlog_class[way];
+	if (class == *listed)
 		return;
-	if (*fat) {
-		list_del(&flow->fat);
-		if (list_empty(&e->fat[*fat]))
-			e->fat_map &= ~(1ULL << *fat);
+	if (*listed) {
+		list_del(&flow->backlog_node);
+		if (list_empty(&e->by_backlog[*listed]))
+			e->backlog_map &= ~(1ULL << *listed);
 	}
 	if (class) {
-		list_add_tail(&flow->fat, &e->fat[class]);
-		e->fat_map |= 1ULL << class;
+		list_add_tail(&flow->backlog_node, &e->by_backlog[class]);
+		e->backlog_map |= 1ULL << class;
 	}
-	*fat = class;
+	*listed = class;
 }
 
-static inline void reframer_end_turn(struct reframer_engine *e)
+static inline void reframer_end_burst(struct reframer_engine *e)
 {
-	u32 class = min_t(u32, fls(e->turn_packets),
+	u32 class = min_t(u32, fls(e->sent_packets),
 			  REFRAMER_BURST_HIST_LEN) - 1;
 
 	e->stats.bursts++;
 	e->stats.burst_hist[class]++;
-	e->turn = NULL;
-	e->turn_packets = 0;
-	e->turn_bytes = 0;
+	e->sending = NULL;
+	e->sent_packets = 0;
+	e->sent_bytes = 0;
 }
 
 /* The way is another flow's from now on, of which nothing is known. */
-static inline void reframer_set_tag(struct reframer_set *set, u32 way, u32 tag)
+static inline void reframer_claim_way(struct reframer_set *set, u32 way, u32 tag)
 {
 	set->tag[way] = tag;
 	set->probing &= ~BIT(way);
-	set->again &= ~BIT(way);
-	set->good &= ~BIT(way);
+	set->probe_failed &= ~BIT(way);
+	set->probe_good &= ~BIT(way);
 	set->history[way] = (struct reframer_history) { 0 };
 }
 
@@ -407,9 +407,9 @@ static inline u32 reframer_flow_find(struct reframer_engine *e, u32 hash)
 	} else {
 		u8 idle = ~set->active;
 
-		way = ffs((idle & U8_MAX << set->hand) ?: idle) - 1;
-		set->hand = way + 1;
-		reframer_set_tag(set, way, hash);
+		way = ffs((idle & U8_MAX << set->next_way) ?: idle) - 1;
+		set->next_way = way + 1;
+		reframer_claim_way(set, way, hash);
 	}
 found:
 	return index * REFRAMER_WAYS + way;
@@ -426,7 +426,7 @@ static inline u32 reframer_flow_at(struct reframer_engine *e, u32 slot, u32 tag)
 			set->shared |= BIT(way);
 			e->stats.collisions++;
 		} else {
-			reframer_set_tag(set, way, tag);
+			reframer_claim_way(set, way, tag);
 		}
 	}
 	return slot;
@@ -458,27 +458,27 @@ static noinline void reframer_end_probe(struct reframer_engine *e, u32 slot)
 	struct reframer_set *set = reframer_set_of(e, slot);
 	u32 way = slot % REFRAMER_WAYS;
 	struct reframer_history *h = &set->history[way];
-	bool trusted = e->trust >= REFRAMER_TRUST_ENOUGH;
-	bool good = set->good & BIT(way);
+	bool trusted = e->global_credit >= REFRAMER_GLOBAL_CREDIT_HIGH;
+	bool good = set->probe_good & BIT(way);
 
 	set->probing &= ~BIT(way);
-	set->good &= ~BIT(way);
+	set->probe_good &= ~BIT(way);
 	if (e->now - e->flows[slot].arrival <= e->conf.delay) {
-		set->again &= ~BIT(way);
+		set->probe_failed &= ~BIT(way);
 		if (trusted && h->backoff <= REFRAMER_BACKOFF_PROBE)
 			h->credit = REFRAMER_CREDIT_MAX;
-		else if (good || e->trust > REFRAMER_TRUST_LITTLE)
+		else if (good || e->global_credit > REFRAMER_GLOBAL_CREDIT_LOW)
 			h->credit = 1;
 		else
-			set->good |= BIT(way);
-	} else if (set->again & BIT(way)) {
-		set->again &= ~BIT(way);
+			set->probe_good |= BIT(way);
+	} else if (set->probe_failed & BIT(way)) {
+		set->probe_failed &= ~BIT(way);
 		if (trusted && h->backoff < REFRAMER_BACKOFF_PROBE)
 			h->backoff++;
 		else
 			reframer_back_off(h, REFRAMER_BACKOFF_PROBE);
 	} else {
-		set->again |= BIT(way);
+		set->probe_failed |= BIT(way);
 	}
 }
 
@@ -495,16 +495,16 @@ static inline void reframer_learn(struct reframer_engine *e,
 		if ((u64)packets * e->conf.delay <= hold)
 			return;
 		e->stats.holds_paid++;
-		e->trust = min_t(s32, e->trust + REFRAMER_CREDIT_PAID,
-				 REFRAMER_TRUST_MAX);
+		e->global_credit = min_t(s32, e->global_credit + REFRAMER_CREDIT_PAID,
+					 REFRAMER_GLOBAL_CREDIT_MAX);
 		h->credit = min_t(u32, h->credit + REFRAMER_CREDIT_PAID,
 				  REFRAMER_CREDIT_MAX);
 		if (h->backoff)
 			h->backoff--;
 	} else if (hold && hold >= e->conf.delay / 2) {
-		e->stats.holds_vain++;
-		if (e->trust > REFRAMER_TRUST_MIN)
-			e->trust--;
+		e->stats.holds_wasted++;
+		if (e->global_credit > REFRAMER_GLOBAL_CREDIT_MIN)
+			e->global_credit--;
 		if (h->credit)
 			h->credit--;
 		if (!h->credit)
@@ -541,9 +541,9 @@ static noinline void reframer_release(struct reframer_engine *e,
 }
 
 static inline enum reframer_reason
-reframer_urge_reason(enum reframer_urge urge)
+reframer_flush_reason(enum reframer_flush flush)
 {
-	return urge == REFRAMER_URGE_PUSH ? REFRAMER_PUSH : REFRAMER_EXPRESS;
+	return flush == REFRAMER_FLUSH_PUSH ? REFRAMER_RELEASE_PUSH : REFRAMER_RELEASE_CONTROL;
 }
 
 static inline bool reframer_is_due(const struct reframer_engine *e,
@@ -553,7 +553,7 @@ static inline bool reframer_is_due(const struct reframer_engine *e,
 }
 
 /* Flows are HELD and none is due, as far as we know. */
-static inline bool reframer_waiting(const struct reframer_engine *e)
+static inline bool reframer_oldest_waits(const struct reframer_engine *e)
 {
 	const struct reframer_flow *flow = reframer_first(&e->held);
 
@@ -570,7 +570,7 @@ static inline u64 reframer_deadline(const struct reframer_engine *e)
  * How much later than the oldest flow another one may have arrived and still be
  * released with it.  Timers that fire late are also expensive, as in a virtual
  * machine: most of their cost arises before their function runs.  So the automatic
- * slack is at least eight times the lateness, and timers take at most a ninth of the
+ * slack is at least eight times the latency, and timers take at most a ninth of the
  * time.
  */
 static inline u32 reframer_slack(const struct reframer_engine *e)
@@ -579,33 +579,33 @@ static inline u32 reframer_slack(const struct reframer_engine *e)
 
 	if (c->slack != REFRAMER_SLACK_AUTO)
 		return c->slack;
-	return clamp_t(u32, e->lateness, c->delay / REFRAMER_SLACK_DIVISOR,
+	return clamp_t(u32, e->timer_latency, c->delay / REFRAMER_SLACK_DIVISOR,
 		       c->delay);
 }
 
 /* Read the clock.  If the oldest HELD flow is due, so are those within the slack. */
-static inline void reframer_look(struct reframer_engine *e)
+static inline void reframer_read_clock(struct reframer_engine *e)
 {
 	u64 over;
 
 	e->now = reframer_clock();
-	e->stale = 0;
+	e->clock_age = 0;
 	if (list_empty(&e->held) || likely(e->now < reframer_deadline(e)))
 		return;
 	over = e->now - e->conf.delay;
 	/* but not a flow that begins now */
 	e->due = max_t(u64, over, min_t(u64, over + reframer_slack(e),
 					e->now - 1));
-	e->settled = false;
+	e->none_due = false;
 }
 
 /*
  * A packet of @bytes comes for an IDLE flow: why should it not wait?  Most need no
  * time to tell; a clock is too dear to be read for each of them.
  */
-static inline enum reframer_reason reframer_begin(struct reframer_engine *e,
-						  u32 slot, u32 bytes,
-						  enum reframer_urge urge)
+static inline enum reframer_reason reframer_begin_flow(struct reframer_engine *e,
+						       u32 slot, u32 bytes,
+						       enum reframer_flush flush)
 {
 	struct reframer_set *set = reframer_set_of(e, slot);
 	u32 way = slot % REFRAMER_WAYS;
@@ -614,27 +614,27 @@ static inline enum reframer_reason reframer_begin(struct reframer_engine *e,
 	bool held;
 
 	if (unlikely(probing)) {
-		reframer_look(e);
+		reframer_read_clock(e);
 		reframer_end_probe(e, slot);
 	}
-	if (urge)
-		return reframer_urge_reason(urge);
+	if (flush)
+		return reframer_flush_reason(flush);
 	if (bytes >= e->hold_bytes)
-		return e->conf.delay ? REFRAMER_FULL : REFRAMER_DEADLINE;
+		return e->conf.delay ? REFRAMER_RELEASE_FULL : REFRAMER_RELEASE_DEADLINE;
 
 	/* A flow that nobody knows to repay it is not held. */
 	held = !e->conf.adaptive || h->credit;
 	if (!held && h->skip) {
 		h->skip--;
-		return REFRAMER_PREDICTED;
+		return REFRAMER_RELEASE_ADAPTIVE;
 	}
 	if (!probing)
-		reframer_look(e);
+		reframer_read_clock(e);
 	if (held)
-		return REFRAMER_WAIT;
+		return REFRAMER_HOLD;
 	set->probing |= BIT(way);
 	e->flows[slot].arrival = e->now;
-	return REFRAMER_PREDICTED;
+	return REFRAMER_RELEASE_ADAPTIVE;
 }
 
 /*
@@ -642,25 +642,25 @@ static inline enum reframer_reason reframer_begin(struct reframer_engine *e,
  * What comes after it, of its own flow, too, will be sent after it.  So none goes
  * straight while a HELD flow is due, or may be.
  */
-static inline bool reframer_straight(struct reframer_engine *e,
-				     struct sk_buff *skb,
-				     enum reframer_reason reason)
+static inline bool reframer_bypass(struct reframer_engine *e,
+				   struct sk_buff *skb,
+				   enum reframer_reason reason)
 {
-	if (e->straight || !list_empty(&e->ready) ||
-	    (!e->settled && !list_empty(&e->held)) ||
+	if (e->bypass || !list_empty(&e->ready) ||
+	    (!e->none_due && !list_empty(&e->held)) ||
 	    reframer_under_pressure(e))
 		return false;
-	e->straight = skb;
-	e->straights[reason]++;
+	e->bypass = skb;
+	e->bypassed[reason]++;
 	reframer_on_release(e, skb, 1, qdisc_pkt_len(skb), 0, reason);
 	return true;
 }
 
 /* All that is held now is due: O(1), however many flows that are. */
-static inline void reframer_press(struct reframer_engine *e)
+static inline void reframer_make_all_due(struct reframer_engine *e)
 {
 	e->pressed = e->now;
-	e->settled = false;
+	e->none_due = false;
 }
 
 /*
@@ -671,12 +671,12 @@ static inline void reframer_press(struct reframer_engine *e)
  */
 static inline bool reframer_arrive(struct reframer_engine *e, u32 slot,
 				   struct sk_buff *skb, u32 hash,
-				   enum reframer_urge urge)
+				   enum reframer_flush flush)
 {
 	struct reframer_set *set = reframer_set_of(e, slot);
 	struct reframer_skb_cb *cb = reframer_skb_cb(skb);
 	struct reframer_flow *flow = &e->flows[slot];
-	enum reframer_reason reason = REFRAMER_WAIT;
+	enum reframer_reason reason = REFRAMER_HOLD;
 	u32 way = slot % REFRAMER_WAYS;
 	u32 bytes = qdisc_pkt_len(skb);
 
@@ -696,44 +696,44 @@ static inline bool reframer_arrive(struct reframer_engine *e, u32 slot,
 		flow->tail->next = skb;
 		flow->qlen++;
 		flow->bytes += bytes;
-		if (flow->bytes >> set->fat[way])
-			reframer_relist(e, flow);
+		if (flow->bytes >> set->backlog_class[way])
+			reframer_sort_by_backlog(e, flow);
 		if (!(set->ready & BIT(way))) {
-			if (urge)
-				reason = reframer_urge_reason(urge);
+			if (flush)
+				reason = reframer_flush_reason(flush);
 			else if (reframer_is_burst(e, flow->qlen, flow->bytes))
-				reason = REFRAMER_FULL;
+				reason = REFRAMER_RELEASE_FULL;
 		}
-		if (reason != REFRAMER_WAIT) {
-			reframer_look(e);
+		if (reason != REFRAMER_HOLD) {
+			reframer_read_clock(e);
 			/* then it has its place before the READY flows */
 			if (reframer_is_due(e, flow))
-				reason = REFRAMER_WAIT;
+				reason = REFRAMER_HOLD;
 		}
 	} else {
-		reason = reframer_begin(e, slot, bytes, urge);
-		if (reason != REFRAMER_WAIT &&
-		    likely(reframer_straight(e, skb, reason)))
+		reason = reframer_begin_flow(e, slot, bytes, flush);
+		if (reason != REFRAMER_HOLD &&
+		    likely(reframer_bypass(e, skb, reason)))
 			return false;
 		set->active |= BIT(way);
 		flow->head = skb;
 		flow->arrival = e->now;
 		flow->qlen = 1;
 		flow->bytes = bytes;
-		if (bytes >= REFRAMER_FAT_BYTES)
-			reframer_relist(e, flow);
+		if (bytes >= REFRAMER_BACKLOG_MIN)
+			reframer_sort_by_backlog(e, flow);
 		list_add_tail(&flow->node, &e->held);
 		e->stats.flows_held++;
 		if (e->stats.flows_held + e->stats.flows_ready > e->stats.flows_peak)
 			e->stats.flows_peak++;
 	}
 	flow->tail = skb;
-	if (reason != REFRAMER_WAIT)
+	if (reason != REFRAMER_HOLD)
 		reframer_release(e, flow, reason, false);
 
 	if (likely(!reframer_under_pressure(e)))
 		return false;
-	reframer_press(e);
+	reframer_make_all_due(e);
 	return true;
 }
 
@@ -745,45 +745,45 @@ static inline void reframer_release_due(struct reframer_engine *e)
 {
 	struct reframer_flow *flow = reframer_first(&e->held);
 
-	if (!flow || !reframer_is_due(e, flow) || e->former.qlen ||
-	    (e->due_turns == REFRAMER_DUE_TURNS && !list_empty(&e->ready))) {
-		e->due_turns = 0;
+	if (!flow || !reframer_is_due(e, flow) || e->old_key.qlen ||
+	    (e->due_bursts == REFRAMER_DUE_BURSTS && !list_empty(&e->ready))) {
+		e->due_bursts = 0;
 		return;
 	}
-	if (e->due_turns < REFRAMER_DUE_TURNS)
-		e->due_turns++;
-	reframer_release(e, flow, flow->arrival <= e->due ? REFRAMER_DEADLINE :
-							    REFRAMER_PRESSURE,
+	if (e->due_bursts < REFRAMER_DUE_BURSTS)
+		e->due_bursts++;
+	reframer_release(e, flow, flow->arrival <= e->due ? REFRAMER_RELEASE_DEADLINE :
+							    REFRAMER_RELEASE_PRESSURE,
 			 true);
 }
 
 /* Between two turns: let a due flow go, or have us called when one is due. */
-static noinline void reframer_settle(struct reframer_engine *e)
+static noinline void reframer_dispatch(struct reframer_engine *e)
 {
 	bool queued = reframer_timer_queued(e);
 
-	if (reframer_waiting(e) &&
-	    (!queued || e->stale >= REFRAMER_STALE_MAX)) {
+	if (reframer_oldest_waits(e) &&
+	    (!queued || e->clock_age >= REFRAMER_CLOCK_AGE_MAX)) {
 		if (e->armed && !queued) {
 			e->armed = false;
 			e->stats.timers++;
-			e->lateness -= e->lateness / 8;
-			e->lateness += min_t(u32, reframer_timer_late(e),
+			e->timer_latency -= e->timer_latency / 8;
+			e->timer_latency += min_t(u32, reframer_timer_latency(e),
 					     e->conf.delay);
 		}
-		reframer_look(e);
-		if (reframer_waiting(e) && !queued) {
+		reframer_read_clock(e);
+		if (reframer_oldest_waits(e) && !queued) {
 			e->armed = true;
 			reframer_timer_arm(e, reframer_deadline(e));
 		}
 	}
-	e->settled = reframer_waiting(e);
+	e->none_due = reframer_oldest_waits(e);
 	reframer_release_due(e);
 }
 
 /* The flow has sent or lost its last packet. */
-static noinline void reframer_empty(struct reframer_engine *e,
-				    struct reframer_flow *flow)
+static noinline void reframer_make_idle(struct reframer_engine *e,
+					struct reframer_flow *flow)
 {
 	u32 way;
 	struct reframer_set *set = reframer_way_of(e, flow, &way);
@@ -796,15 +796,15 @@ static noinline void reframer_empty(struct reframer_engine *e,
 	set->ready &= ~BIT(way);
 	set->shared &= ~BIT(way);
 	list_del(&flow->node);
-	if (set->fat[way])
-		reframer_relist(e, flow);
-	if (flow == e->turn)
-		reframer_end_turn(e);
+	if (set->backlog_class[way])
+		reframer_sort_by_backlog(e, flow);
+	if (flow == e->sending)
+		reframer_end_burst(e);
 }
 
 /* Take the oldest packet of a flow. */
-static inline struct sk_buff *reframer_take(struct reframer_engine *e,
-					    struct reframer_flow *flow)
+static inline struct sk_buff *reframer_dequeue_head(struct reframer_engine *e,
+						    struct reframer_flow *flow)
 {
 	struct sk_buff *skb = flow->head;
 
@@ -815,7 +815,7 @@ static inline struct sk_buff *reframer_take(struct reframer_engine *e,
 	e->qlen--;
 	e->memory -= reframer_skb_cb(skb)->memory;
 	if (!flow->qlen)
-		reframer_empty(e, flow);
+		reframer_make_idle(e, flow);
 	return skb;
 }
 
@@ -831,11 +831,11 @@ static inline void reframer_count_out(struct reframer_engine *e,
 	}
 }
 
-static inline struct sk_buff *reframer_take_straight(struct reframer_engine *e)
+static inline struct sk_buff *reframer_take_bypass(struct reframer_engine *e)
 {
-	struct sk_buff *skb = e->straight;
+	struct sk_buff *skb = e->bypass;
 
-	e->straight = NULL;
+	e->bypass = NULL;
 	e->qlen--;
 	e->memory -= reframer_skb_cb(skb)->memory;
 	return skb;
@@ -845,9 +845,9 @@ static inline struct sk_buff *reframer_take_straight(struct reframer_engine *e)
 static noinline void reframer_rotate(struct reframer_engine *e,
 				     struct reframer_flow *flow)
 {
-	reframer_end_turn(e);
-	reframer_relist(e, flow);
-	if (flow != &e->former)
+	reframer_end_burst(e);
+	reframer_sort_by_backlog(e, flow);
+	if (flow != &e->old_key)
 		list_move_tail(&flow->node, &e->ready);
 }
 
@@ -855,7 +855,7 @@ static noinline void reframer_rotate(struct reframer_engine *e,
  * The next packet of a READY flow, or NULL.  A turn lasts until its flow is drained
  * or has had its burst.
  */
-static inline struct sk_buff *reframer_pop(struct reframer_engine *e)
+static inline struct sk_buff *reframer_next_ready(struct reframer_engine *e)
 {
 	struct reframer_flow *flow = reframer_first(&e->ready);
 	struct sk_buff *skb;
@@ -863,11 +863,11 @@ static inline struct sk_buff *reframer_pop(struct reframer_engine *e)
 	if (!flow)
 		return NULL;
 
-	e->turn = flow;
-	e->turn_packets++;
-	e->turn_bytes += qdisc_pkt_len(flow->head);
-	skb = reframer_take(e, flow);
-	if (reframer_is_burst(e, e->turn_packets, e->turn_bytes))
+	e->sending = flow;
+	e->sent_packets++;
+	e->sent_bytes += qdisc_pkt_len(flow->head);
+	skb = reframer_dequeue_head(e, flow);
+	if (reframer_is_burst(e, e->sent_packets, e->sent_bytes))
 		reframer_rotate(e, flow);
 
 	/* What was held has left the cache; let it come while this one is sent. */
@@ -886,14 +886,14 @@ static inline struct sk_buff *reframer_pop(struct reframer_engine *e)
 static inline bool reframer_check_due(struct reframer_engine *e)
 {
 	return !list_empty(&e->held) &&
-	       (!e->settled || ++e->stale >= REFRAMER_STALE_MAX ||
+	       (!e->none_due || ++e->clock_age >= REFRAMER_CLOCK_AGE_MAX ||
 		!reframer_timer_queued(e));
 }
 
 /* There is nothing to send until the timer expires, if no flow is @due. */
-static inline bool reframer_idle(const struct reframer_engine *e, bool due)
+static inline bool reframer_is_idle(const struct reframer_engine *e, bool due)
 {
-	return !due && !e->straight && list_empty(&e->ready);
+	return !due && !e->bypass && list_empty(&e->ready);
 }
 
 /* The next packet to send, or NULL: then the timer is armed for the rest. */
@@ -901,17 +901,17 @@ static inline struct sk_buff *reframer_next(struct reframer_engine *e, bool due)
 {
 	struct sk_buff *skb;
 
-	if (e->straight) {
+	if (e->bypass) {
 		/* the last one before we have looked */
 		if (due)
-			e->settled = false;
-		skb = reframer_take_straight(e);
+			e->none_due = false;
+		skb = reframer_take_bypass(e);
 		reframer_count_out(e, skb);
 		return skb;
 	}
-	if (!e->turn)
-		reframer_settle(e);
-	return reframer_pop(e);
+	if (!e->sending)
+		reframer_dispatch(e);
+	return reframer_next_ready(e);
 }
 
 /*
@@ -921,24 +921,24 @@ static inline struct sk_buff *reframer_next(struct reframer_engine *e, bool due)
  */
 static inline struct reframer_flow *reframer_victim(struct reframer_engine *e)
 {
-	struct reframer_flow *flow, *fattest = NULL;
+	struct reframer_flow *flow, *largest = NULL;
 	int n = 0;
 
-	if (e->turn)
-		reframer_relist(e, e->turn);
-	if (!e->fat_map)
+	if (e->sending)
+		reframer_sort_by_backlog(e, e->sending);
+	if (!e->backlog_map)
 		return reframer_first(&e->ready) ?: reframer_first(&e->held);
-	list_for_each_entry(flow, &e->fat[fls64(e->fat_map) - 1], fat) {
-		if (!fattest || flow->bytes > fattest->bytes)
-			fattest = flow;
-		if (++n == REFRAMER_FAT_SEARCH)
+	list_for_each_entry(flow, &e->by_backlog[fls64(e->backlog_map) - 1], backlog_node) {
+		if (!largest || flow->bytes > largest->bytes)
+			largest = flow;
+		if (++n == REFRAMER_BACKLOG_SEARCH)
 			break;
 	}
-	return fattest;
+	return largest;
 }
 
 /*
- * The packet to lose, the oldest of the fattest flow, or NULL if none is left.
+ * The packet to lose, the oldest of the largest flow, or NULL if none is left.
  * The one that goes straight through comes last: it was within the limits.
  */
 static inline struct sk_buff *reframer_drop(struct reframer_engine *e,
@@ -948,13 +948,13 @@ static inline struct sk_buff *reframer_drop(struct reframer_engine *e,
 
 	*victim = reframer_victim(e);
 	if (!*victim) {
-		if (!e->straight)
+		if (!e->bypass)
 			return NULL;
-		e->straights_lost++;
-		return reframer_take_straight(e);
+		e->bypassed_dropped++;
+		return reframer_take_bypass(e);
 	}
-	skb = reframer_take(e, *victim);
-	reframer_relist(e, *victim);
+	skb = reframer_dequeue_head(e, *victim);
+	reframer_sort_by_backlog(e, *victim);
 	return skb;
 }
 
@@ -963,43 +963,43 @@ static inline struct sk_buff *reframer_drop(struct reframer_engine *e,
  * looks at every HELD flow; not for the datapath.  Then the caller has
  * reframer_next() called at once, which finds out what is due and arms the timer.
  */
-static inline void reframer_resettle(struct reframer_engine *e, u64 now)
+static inline void reframer_config_changed(struct reframer_engine *e, u64 now)
 {
 	struct reframer_flow *flow, *next;
 
 	e->now = now;
 	list_for_each_entry_safe(flow, next, &e->held, node)
 		if (reframer_is_burst(e, flow->qlen, flow->bytes))
-			reframer_release(e, flow, REFRAMER_FULL, false);
+			reframer_release(e, flow, REFRAMER_RELEASE_FULL, false);
 	if (reframer_under_pressure(e))
-		reframer_press(e);
+		reframer_make_all_due(e);
 	e->armed = false;
-	e->settled = false;
+	e->none_due = false;
 }
 
-/* All packets of a READY flow go behind those of the former ones. */
-static inline void reframer_retire(struct reframer_engine *e,
-				   struct reframer_flow *flow)
+/* All packets of a READY flow go behind those of the old_key ones. */
+static inline void reframer_move_to_old_key(struct reframer_engine *e,
+					    struct reframer_flow *flow)
 {
-	struct reframer_flow *former = &e->former;
+	struct reframer_flow *old_key = &e->old_key;
 
-	if (former->qlen) {
-		former->tail->next = flow->head;
+	if (old_key->qlen) {
+		old_key->tail->next = flow->head;
 	} else {
-		former->head = flow->head;
-		e->former_set.active = BIT(0);
-		e->former_set.ready = BIT(0);
-		list_add(&former->node, &e->ready);
+		old_key->head = flow->head;
+		e->old_key_set.active = BIT(0);
+		e->old_key_set.ready = BIT(0);
+		list_add(&old_key->node, &e->ready);
 		e->stats.flows_ready++;
 	}
-	former->tail = flow->tail;
-	former->qlen += flow->qlen;
-	former->bytes += flow->bytes;
-	reframer_relist(e, former);
+	old_key->tail = flow->tail;
+	old_key->qlen += flow->qlen;
+	old_key->bytes += flow->bytes;
+	reframer_sort_by_backlog(e, old_key);
 
 	flow->qlen = 0;
 	flow->bytes = 0;
-	reframer_empty(e, flow);
+	reframer_make_idle(e, flow);
 }
 
 /*
@@ -1010,34 +1010,34 @@ static inline void reframer_retire(struct reframer_engine *e,
 static inline void reframer_sum_stats(const struct reframer_engine *e,
 				      struct reframer_stats *s)
 {
-	u64 straights = 0;
+	u64 bypassed = 0;
 	int i;
 
 	*s = e->stats;
-	for (i = 0; i < REFRAMER_REASONS; i++) {
-		s->releases[i] += e->straights[i];
-		straights += e->straights[i];
+	for (i = 0; i < REFRAMER_RELEASE_REASONS; i++) {
+		s->releases[i] += e->bypassed[i];
+		bypassed += e->bypassed[i];
 	}
-	s->hold_hist[0] += straights;
-	straights -= e->straights_lost + !!e->straight;
-	s->bursts += straights;
-	s->burst_hist[0] += straights;
+	s->hold_hist[0] += bypassed;
+	bypassed -= e->bypassed_dropped + !!e->bypass;
+	s->bursts += bypassed;
+	s->burst_hist[0] += bypassed;
 }
 
 /*
  * Before another key: the same packets will belong to other flows, and those
  * that are here must leave before any that come.  Not for the datapath.
  */
-static inline void reframer_rekey(struct reframer_engine *e, u64 now)
+static inline void reframer_change_key(struct reframer_engine *e, u64 now)
 {
 	struct reframer_flow *flow, *next;
 
 	e->now = now;
 	list_for_each_entry_safe(flow, next, &e->held, node)
-		reframer_release(e, flow, REFRAMER_PRESSURE, false);
+		reframer_release(e, flow, REFRAMER_RELEASE_PRESSURE, false);
 	list_for_each_entry_safe(flow, next, &e->ready, node)
-		if (flow != &e->former)
-			reframer_retire(e, flow);
+		if (flow != &e->old_key)
+			reframer_move_to_old_key(e, flow);
 }
 
 #endif

@@ -9,12 +9,12 @@
 #include <linux/tracepoint.h>
 
 /* so that user space can tell them, too */
-TRACE_DEFINE_ENUM(REFRAMER_DEADLINE);
-TRACE_DEFINE_ENUM(REFRAMER_FULL);
-TRACE_DEFINE_ENUM(REFRAMER_PRESSURE);
-TRACE_DEFINE_ENUM(REFRAMER_PUSH);
-TRACE_DEFINE_ENUM(REFRAMER_EXPRESS);
-TRACE_DEFINE_ENUM(REFRAMER_PREDICTED);
+TRACE_DEFINE_ENUM(REFRAMER_RELEASE_DEADLINE);
+TRACE_DEFINE_ENUM(REFRAMER_RELEASE_FULL);
+TRACE_DEFINE_ENUM(REFRAMER_RELEASE_PRESSURE);
+TRACE_DEFINE_ENUM(REFRAMER_RELEASE_PUSH);
+TRACE_DEFINE_ENUM(REFRAMER_RELEASE_CONTROL);
+TRACE_DEFINE_ENUM(REFRAMER_RELEASE_ADAPTIVE);
 
 /* A flow may be sent from now on.  hold: ns since its oldest packet came */
 TRACE_EVENT(reframer_release,
@@ -48,12 +48,12 @@ TRACE_EVENT(reframer_release,
 		  __entry->dev, __entry->handle >> 16, __entry->hash,
 		  __entry->packets, __entry->bytes, __entry->hold,
 		  __print_symbolic(__entry->reason,
-				   { REFRAMER_DEADLINE, "deadline" },
-				   { REFRAMER_FULL, "full" },
-				   { REFRAMER_PRESSURE, "pressure" },
-				   { REFRAMER_PUSH, "push" },
-				   { REFRAMER_EXPRESS, "express" },
-				   { REFRAMER_PREDICTED, "predicted" }))
+				   { REFRAMER_RELEASE_DEADLINE, "deadline" },
+				   { REFRAMER_RELEASE_FULL, "full" },
+				   { REFRAMER_RELEASE_PRESSURE, "pressure" },
+				   { REFRAMER_RELEASE_PUSH, "push" },
+				   { REFRAMER_RELEASE_CONTROL, "control" },
+				   { REFRAMER_RELEASE_ADAPTIVE, "adaptive" }))
 );
 
 #endif

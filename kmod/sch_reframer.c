@@ -17,7 +17,7 @@
  * enqueue() puts the packet into the slot of its flow.  A flow that begins is
  * held until `delay` after this first packet, but only if holding it has been
  * paying.  A flow that has a burst together may go at once, and so does one
- * whose message ends.  Over the limit, the fattest flow loses from its head.
+ * whose message ends.  Over the limit, the largest flow loses from its head.
  *
  * dequeue() sends one flow until it is drained, then the next.  It reads the
  * clock when the one timer, armed for the oldest flow held, has expired; then all
@@ -60,7 +60,7 @@ static void reframer_trace(const struct reframer_engine *e,
 
 static bool reframer_timer_queued(const struct reframer_engine *e);
 static void reframer_timer_arm(struct reframer_engine *e, u64 expires);
-static u32 reframer_timer_late(const struct reframer_engine *e);
+static u32 reframer_timer_latency(const struct reframer_engine *e);
 #define reframer_clock()	ktime_get_ns()
 
 #include "reframer_trace.h"
@@ -79,7 +79,7 @@ struct reframer_sched_data {
 	struct tcf_proto __rcu *filter_list;
 	struct reframer_engine engine;
 	struct qdisc_watchdog watchdog;
-	u32 timer_late;		/* ns, when the watchdog expired last */
+	u32 timer_latency;		/* ns, when the watchdog expired last */
 	siphash_aligned_key_t secret;	/* of hashes of our own */
 	struct tcf_block *block;
 };
@@ -109,9 +109,9 @@ static void reframer_timer_arm(struct reframer_engine *e, u64 expires)
 	qdisc_watchdog_schedule_ns(&reframer_of(e)->watchdog, expires);
 }
 
-static u32 reframer_timer_late(const struct reframer_engine *e)
+static u32 reframer_timer_latency(const struct reframer_engine *e)
 {
-	return READ_ONCE(reframer_of(e)->timer_late);
+	return READ_ONCE(reframer_of(e)->timer_latency);
 }
 
 /*
@@ -125,7 +125,7 @@ static enum hrtimer_restart reframer_watchdog(struct hrtimer *timer)
 	u64 late = ktime_get_ns() -
 		   ktime_to_ns(hrtimer_get_softexpires(timer));
 
-	WRITE_ONCE(q->timer_late, min_t(u64, late, U32_MAX));
+	WRITE_ONCE(q->timer_latency, min_t(u64, late, U32_MAX));
 	rcu_read_lock();
 	__netif_schedule(qdisc_root(q->watchdog.qdisc));
 	rcu_read_unlock();
@@ -138,7 +138,7 @@ static void reframer_add_qlen(struct Qdisc *sch, int packets)
 	WRITE_ONCE(sch->q.qlen, sch->q.qlen + packets);
 }
 
-/* Take a packet, the oldest of the fattest flow, from what is queued. */
+/* Take a packet, the oldest of the largest flow, from what is queued. */
 static struct sk_buff *reframer_evict(struct Qdisc *sch,
 				      struct reframer_flow **victim)
 {
@@ -168,9 +168,9 @@ static noinline int reframer_overlimit(struct Qdisc *sch,
 	struct sk_buff *skb;
 
 	do {
-		q->engine.stats.lost[reframer_over_limit(&q->engine) ?
-				     REFRAMER_LOST_LIMIT :
-				     REFRAMER_LOST_MEMORY]++;
+		q->engine.stats.drops[reframer_over_limit(&q->engine) ?
+				     REFRAMER_DROP_LIMIT :
+				     REFRAMER_DROP_MEMORY]++;
 		skb = reframer_evict(sch, &victim);
 		packets++;
 		bytes += qdisc_pkt_len(skb);
@@ -203,7 +203,7 @@ static u32 reframer_class(struct Qdisc *sch, u32 classid)
 }
 
 /* Is there anything but the hash that may say which flow the packet is of? */
-static bool reframer_classified(struct Qdisc *sch, const struct sk_buff *skb)
+static bool reframer_may_be_classified(struct Qdisc *sch, const struct sk_buff *skb)
 {
 	const struct reframer_sched_data *q = qdisc_priv(sch);
 
@@ -245,18 +245,18 @@ static noinline int reframer_filter(struct sk_buff *skb, struct Qdisc *sch)
 	return class;
 }
 
-static enum reframer_urge reframer_urge(struct Qdisc *sch,
-					const struct sk_buff *skb)
+static enum reframer_flush reframer_flush(struct Qdisc *sch,
+					  const struct sk_buff *skb)
 {
 	const struct reframer_sched_data *q = qdisc_priv(sch);
 	const u8 *header;
 
 	if (skb->priority == TC_PRIO_CONTROL)
-		return REFRAMER_URGE_EXPRESS;
+		return REFRAMER_FLUSH_CONTROL;
 	header = reframer_header(skb, sch);
 	if (header < skb->data)
-		return REFRAMER_NO_URGE;
-	return reframer_header_urge(header, skb_tail_pointer(skb) - header,
+		return REFRAMER_NO_FLUSH;
+	return reframer_header_flush(header, skb_tail_pointer(skb) - header,
 				    ntohs(skb->protocol), q->engine.conf.push);
 }
 
@@ -266,15 +266,15 @@ static int reframer_enqueue(struct sk_buff *skb, struct Qdisc *sch,
 	struct reframer_sched_data *q = qdisc_priv(sch);
 	struct reframer_engine *e = &q->engine;
 	unsigned int len = qdisc_pkt_len(skb);
-	enum reframer_urge urge;
+	enum reframer_flush flush;
 	u32 hash, slot;
 	int class = 0;
 
-	if (unlikely(reframer_classified(sch, skb)))
+	if (unlikely(reframer_may_be_classified(sch, skb)))
 		class = reframer_filter(skb, sch);
 	if (unlikely(class < 0)) {
 		if (-class == __NET_XMIT_BYPASS) {
-			e->stats.lost[REFRAMER_LOST_FILTER]++;
+			e->stats.drops[REFRAMER_DROP_FILTER]++;
 			qdisc_qstats_drop(sch);
 		} else {
 			e->stats.stolen++;
@@ -293,10 +293,10 @@ static int reframer_enqueue(struct sk_buff *skb, struct Qdisc *sch,
 			hash |= BIT(31);
 		slot = reframer_flow_find(e, hash);
 	}
-	urge = reframer_urge(sch, skb);
+	flush = reframer_flush(sch, skb);
 	reframer_add_qlen(sch, 1);
 	qdisc_qstats_backlog_inc(sch, skb);
-	if (likely(!reframer_arrive(e, slot, skb, hash, urge)))
+	if (likely(!reframer_arrive(e, slot, skb, hash, flush)))
 		return NET_XMIT_SUCCESS;
 
 	if (!reframer_over_limit(e) && !reframer_over_memory(e))
@@ -323,7 +323,7 @@ static struct sk_buff *reframer_dequeue(struct Qdisc *sch)
 	struct reframer_sched_data *q = qdisc_priv(sch);
 	bool due = reframer_check_due(&q->engine);
 
-	if (reframer_idle(&q->engine, due))
+	if (reframer_is_idle(&q->engine, due))
 		return NULL;
 	return reframer_dequeue_skb(sch, due);
 }
@@ -340,7 +340,7 @@ static void reframer_reset(struct Qdisc *sch)
 		return;
 	q->engine.armed = false;
 	while ((skb = reframer_evict(sch, &victim))) {
-		q->engine.stats.lost[REFRAMER_LOST_RESET]++;
+		q->engine.stats.drops[REFRAMER_DROP_RESET]++;
 		rtnl_kfree_skbs(skb, skb);
 	}
 }
@@ -487,7 +487,7 @@ static int reframer_change(struct Qdisc *sch, struct nlattr *opt,
 	sch_tree_lock(sch);
 
 	if (conf.key != e->conf.key)
-		reframer_rekey(e, ktime_get_ns());
+		reframer_change_key(e, ktime_get_ns());
 	reframer_set_config(&e->conf, &conf);
 	reframer_configure(e);
 
@@ -498,11 +498,11 @@ static int reframer_change(struct Qdisc *sch, struct nlattr *opt,
 		bytes += qdisc_pkt_len(skb);
 		rtnl_qdisc_drop(skb, sch);
 	}
-	e->stats.lost[REFRAMER_LOST_CHANGE] += packets;
+	e->stats.drops[REFRAMER_DROP_CHANGE] += packets;
 	if (packets)
 		qdisc_tree_reduce_backlog(sch, packets, bytes);
 
-	reframer_resettle(e, ktime_get_ns());
+	reframer_config_changed(e, ktime_get_ns());
 	reframer_timer_arm(e, e->now);
 
 	sch_tree_unlock(sch);
@@ -617,14 +617,14 @@ static int reframer_dump_stats(struct Qdisc *sch, struct gnet_dump *d)
 	struct reframer_sched_data *q = qdisc_priv(sch);
 	const struct reframer_engine *e = &q->engine;
 	struct reframer_stats stats, *s = &stats;
-	u32 memory, lateness, slack;
+	u32 memory, timer_latency, slack;
 	struct nlattr *app, *nest;
 
 	/* of one moment, so that the sums are right */
 	sch_tree_lock(sch);
 	reframer_sum_stats(e, &stats);
 	memory = e->memory;
-	lateness = e->lateness;
+	timer_latency = e->timer_latency;
 	slack = reframer_slack(e);
 	sch_tree_unlock(sch);
 
@@ -647,30 +647,30 @@ static int reframer_dump_stats(struct Qdisc *sch, struct gnet_dump *d)
 	    PUT_U64(RUNS_OUT, s->runs_out) ||
 	    PUT_U64(BURSTS, s->bursts) ||
 	    PUT_HIST(BURST_HIST, s->burst_hist, REFRAMER_BURST_HIST_LEN) ||
-	    PUT_U64(RELEASE_DEADLINE, s->releases[REFRAMER_DEADLINE]) ||
-	    PUT_U64(RELEASE_FULL, s->releases[REFRAMER_FULL]) ||
-	    PUT_U64(RELEASE_PRESSURE, s->releases[REFRAMER_PRESSURE]) ||
-	    PUT_U64(RELEASE_PUSH, s->releases[REFRAMER_PUSH]) ||
-	    PUT_U64(RELEASE_EXPRESS, s->releases[REFRAMER_EXPRESS]) ||
-	    PUT_U64(RELEASE_PREDICTED, s->releases[REFRAMER_PREDICTED]) ||
+	    PUT_U64(RELEASE_DEADLINE, s->releases[REFRAMER_RELEASE_DEADLINE]) ||
+	    PUT_U64(RELEASE_FULL, s->releases[REFRAMER_RELEASE_FULL]) ||
+	    PUT_U64(RELEASE_PRESSURE, s->releases[REFRAMER_RELEASE_PRESSURE]) ||
+	    PUT_U64(RELEASE_PUSH, s->releases[REFRAMER_RELEASE_PUSH]) ||
+	    PUT_U64(RELEASE_CONTROL, s->releases[REFRAMER_RELEASE_CONTROL]) ||
+	    PUT_U64(RELEASE_ADAPTIVE, s->releases[REFRAMER_RELEASE_ADAPTIVE]) ||
 	    PUT_U64(HOLDS_PAID, s->holds_paid) ||
-	    PUT_U64(HOLDS_VAIN, s->holds_vain) ||
+	    PUT_U64(HOLDS_WASTED, s->holds_wasted) ||
 	    PUT_U64(HOLD_SUM, s->hold_sum) ||
 	    PUT_U64(HOLD_MAX, s->hold_max) ||
 	    PUT_HIST(HOLD_HIST, s->hold_hist, REFRAMER_HOLD_HIST_LEN) ||
 	    PUT_U64(LATE_MAX, s->late_max) ||
-	    PUT_U32(LATE_MEAN, lateness / 8) ||
-	    PUT_U64(TIMERS, s->timers) ||
+	    PUT_U32(TIMER_LATENCY, timer_latency / 8) ||
+	    PUT_U64(TIMER_EXPIRIES, s->timers) ||
 	    PUT_U32(SLACK, slack) ||
 	    PUT_U32(FLOWS_HELD, s->flows_held) ||
 	    PUT_U32(FLOWS_READY, s->flows_ready) ||
 	    PUT_U32(FLOWS_PEAK, s->flows_peak) ||
 	    PUT_U64(COLLISIONS, s->collisions) ||
-	    PUT_U64(DROP_LIMIT, s->lost[REFRAMER_LOST_LIMIT]) ||
-	    PUT_U64(DROP_MEMORY, s->lost[REFRAMER_LOST_MEMORY]) ||
-	    PUT_U64(DROP_CHANGE, s->lost[REFRAMER_LOST_CHANGE]) ||
-	    PUT_U64(DROP_RESET, s->lost[REFRAMER_LOST_RESET]) ||
-	    PUT_U64(DROP_FILTER, s->lost[REFRAMER_LOST_FILTER]) ||
+	    PUT_U64(DROP_LIMIT, s->drops[REFRAMER_DROP_LIMIT]) ||
+	    PUT_U64(DROP_MEMORY, s->drops[REFRAMER_DROP_MEMORY]) ||
+	    PUT_U64(DROP_CHANGE, s->drops[REFRAMER_DROP_CHANGE]) ||
+	    PUT_U64(DROP_RESET, s->drops[REFRAMER_DROP_RESET]) ||
+	    PUT_U64(DROP_FILTER, s->drops[REFRAMER_DROP_FILTER]) ||
 	    PUT_U64(STOLEN, s->stolen) ||
 	    PUT_U32(MEMORY, memory) ||
 	    PUT_U32(TABLE_BYTES,

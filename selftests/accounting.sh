@@ -29,7 +29,7 @@ gone() {
 test_idle() {
 	reframer
 	show
-	expect accounted empty_now '.r.packets_in == 0 and .r.timers == 0' \
+	expect accounted empty_now '.r.packets_in == 0 and .r.timer.expiries == 0' \
 		'.r.hold.max_ns == 0 and (.r.hold.hist | add) == 0' '.q.bytes == 0'
 }
 

@@ -117,8 +117,8 @@ lone_pings() {
 	rtt=$RTT
 	pings "$@" reframer
 	[ "$RTT" = "$rtt" ] || fail "$RTT us, with pfifo $rtt us"
-	expect '.r.packets_out == 10 and .r.releases.predicted == 10' \
-		'.r.hold.max_ns == 0 and .r.timers == 0'
+	expect '.r.packets_out == 10 and .r.releases.adaptive == 10' \
+		'.r.hold.max_ns == 0 and .r.timer.expiries == 0'
 	pings "$@" reframer noadaptive
 	# shellcheck disable=SC2086 # words
 	set -- $2
@@ -151,16 +151,16 @@ test_ping_through_a_router() {
 
 test_first_packets_of_flows() {
 	flows "" "-x 0@0,1@4096,2@8192,3@12288,4@16384,5@20480,6@24576,7@28672"
-	expect '.cap.hold_ns.max == 0' '.r.releases.predicted == 8' \
-		'.r.hold.max_ns == 0 and .r.timers == 0'
+	expect '.cap.hold_ns.max == 0' '.r.releases.adaptive == 8' \
+		'.r.hold.max_ns == 0 and .r.timer.expiries == 0'
 }
 
 # Requests or responses, whose round trip is longer than the delay
 test_mouse() {
 	flows "" "-x 0@0+131072*1000"
 	fate 0 "1000x."
-	expect '.r.releases.predicted == 1000' '.r.timers == 0' \
-		'.r.hold.max_ns == 0 and .r.holds == {"paid": 0, "vain": 0}'
+	expect '.r.releases.adaptive == 1000' '.r.timer.expiries == 0' \
+		'.r.hold.max_ns == 0 and .r.holds == {"paid": 0, "wasted": 0}'
 }
 
 # The second one might come in time, but waits for an answer to the first: one of
@@ -170,8 +170,8 @@ test_ping_pong() {
 	fate 0 ". h 2x. h 4x. h"
 	flows "$EXACT" "-c 32768 -n 1000"
 	fate 0 ". h 2x. h 4x. h 8x. h 16x. h 32x. h 64x. h 128x. h 256x. h 480x."
-	expect '.r.holds == {"paid": 0, "vain": 9}' \
-		'.r.releases.deadline == 9 and .r.releases.predicted == 991'
+	expect '.r.holds == {"paid": 0, "wasted": 9}' \
+		'.r.releases.deadline == 9 and .r.releases.adaptive == 991'
 }
 
 # The longest gap in which a second packet comes in time
@@ -179,7 +179,7 @@ test_gap() {
 	flows "$EXACT" "-x 0@0+61440*9,1@4096+65536*9"
 	fate 0 ". 4xg2"
 	fate 1 "9x."
-	expect '.r.holds == {"paid": 4, "vain": 0}'
+	expect '.r.holds == {"paid": 4, "wasted": 0}'
 }
 
 test_trains() {
@@ -187,8 +187,8 @@ test_trains() {
 	fate 0 "20xg8"
 	flows "$EXACT" "-x 0@0+4096*8+1048576*20"
 	fate 0 ". g7 19xg8"
-	expect '.r.holds == {"paid": 20, "vain": 0}' \
-		'.r.releases.deadline == 20 and .r.releases.predicted == 1'
+	expect '.r.holds == {"paid": 20, "wasted": 0}' \
+		'.r.releases.deadline == 20 and .r.releases.adaptive == 1'
 	# one without an end
 	flows "$EXACT" "-x 0@0+8192*100"
 	fate 0 ". 12xg8 g3"
@@ -196,7 +196,7 @@ test_trains() {
 
 # After eleven holds that paid, another flow gets all credit with its first good
 # probe.
-test_trust() {
+test_global_credit_high() {
 	flows "$EXACT" "-x 0@0+8192*80,1@1048576,1@1052672+131072*10"
 	fate 0 ". 9xg8 g7"
 	fate 1 ". h 9x."
@@ -207,7 +207,7 @@ test_trust() {
 
 # After sixteen more holds in vain than paid ones count for, two probes in a row must
 # be good.
-test_distrust() {
+test_global_credit_low() {
 	flows "$EXACT noadaptive" "-x 0@0+131072*15" "change adaptive" "-x 1@0+8192*9"
 	fate 1 ". g8"
 	flows "$EXACT noadaptive" "-x 0@0+131072*16" "change adaptive" "-x 1@0+8192*10"
@@ -225,7 +225,7 @@ test_train_becomes_mouse() {
 	fate 0 ". g7 2xg8 7xh 13x."
 	flows "$EXACT" "-x 0@0+8192*8,0@4194304+131072*20"
 	fate 0 ". g7 4xh 16x."
-	expect '.r.holds == {"paid": 1, "vain": 4}'
+	expect '.r.holds == {"paid": 1, "wasted": 4}'
 }
 
 # A mouse has two probes in nine packets: its 18th and 19th, here.
@@ -253,7 +253,7 @@ test_mouse_train_mouse_train() {
 test_ping_pong_becomes_train() {
 	flows "$EXACT" "-c 32768 -n 1033" "-S 1033 -x 0@0+8192*528"
 	fate 0 ". h 2x. h 4x. h 8x. h 16x. h 32x. h 64x. h 128x. h 256x. h 512x. h 512x. 2xg8"
-	expect '.r.holds == {"paid": 2, "vain": 10}'
+	expect '.r.holds == {"paid": 2, "wasted": 10}'
 }
 
 # A packet that ends a message is not held, but may end a probe.
@@ -261,14 +261,14 @@ test_push() {
 	flows "$EXACT" "-k ip4.tcp -x 0@0,0@4096:P,0@8192,1@0+131072*20:P"
 	fate 0 "2x. h"
 	fate 1 "20x."
-	expect '.r.releases.push == 21 and .r.releases.predicted == 1'
+	expect '.r.releases.push == 21 and .r.releases.adaptive == 1'
 	# too late to be in time: the next one is a probe, held after that
 	flows "$EXACT" "-k ip4.tcp -x 0@0,0@131072:P,0@135168+4096*3"
 	fate 0 "3x. g2"
 	# data and the end of a message, gathered until then
 	flows "$EXACT" "-k ip4.tcp -x 0@0+4096*4+131072*3,0@16384+131072*3:P"
 	held 0 "0 12288 8192 4096 0 16384 12288 8192 4096 0 16384 12288 8192 4096 0"
-	expect '.r.holds == {"paid": 3, "vain": 0}'
+	expect '.r.holds == {"paid": 3, "wasted": 0}'
 }
 
 # mixed: four trains of three packets and four mice; the mice never wait, and the
@@ -284,7 +284,7 @@ mixed() {
 	for flow in 4 5 6 7; do
 		fate $flow "80x."
 	done
-	expect '.r.holds == {"paid": 80, "vain": 0}' '.r.releases.predicted == 324'
+	expect '.r.holds == {"paid": 80, "wasted": 0}' '.r.releases.adaptive == 324'
 }
 
 test_trains_and_mice() {
@@ -314,7 +314,7 @@ test_trains_and_mice_with_slack() {
 	for flow in 4 5 6 7; do
 		fate $flow "80x."
 	done
-	expect '.r.timers == 20' '.r.holds.paid == 80'
+	expect '.r.timer.expiries == 20' '.r.holds.paid == 80'
 }
 
 # Slack is a quarter of the delay: 16 us.
@@ -329,7 +329,7 @@ test_slack() {
 test_short_holds() {
 	flows "slack 64us" "-x 0@0+4096*3+1048576*9,1@12288+4096*3,1@1089536+1048576*3,1@4214784+1048576*5"
 	held 1 "0 51712 47616 23040 23040 23040 43520 43520 43520 43520 0"
-	expect '.r.holds == {"paid": 10, "vain": 4}'
+	expect '.r.holds == {"paid": 10, "wasted": 4}'
 }
 
 # What was learned of a flow is forgotten when its slot is another's.
@@ -350,7 +350,7 @@ test_noadaptive_and_back() {
 test_no_delay() {
 	flows "delay 0" "-x $TRAINS"
 	expect '.cap.hold_ns.max == 0' '.r.releases.deadline == 240' \
-		'released == 240 and .r.timers == 0'
+		'released == 240 and .r.timer.expiries == 0'
 	# and what was not learned without
 	flows "delay 0 slack 0" "-x 0@0+4096*8" "change delay 64us" "-S 8 -x 0@0+4096*8"
 	fate 0 "9x. g7"

@@ -50,7 +50,7 @@ test_a_lone_packet_is_held_for_the_delay() {
 
 	for delay in 12800 64000 1024000 99840000; do
 		held "delay ${delay}ns" 0@0 0+$delay
-		expect ".r.hold.max_ns == $delay" '.r.timers == 1'
+		expect ".r.hold.max_ns == $delay" '.r.timer.expiries == 1'
 		qdisc del dev tx0 root
 	done
 }
@@ -110,14 +110,14 @@ test_slack_between() {
 }
 
 # The timer fires in time, but a packet that went straight has stopped the device: that
-# is no lateness of the timer, and the slack stays a quarter of the delay.
+# is no latency of the timer, and the slack stays a quarter of the delay.
 test_slack_on_a_device_that_is_stopped() {
 	slow_device 1 1000
 	reframer delay 64us noadaptive
 	send -k ip4.tcp -x 0@0,1@8192:P
 	wait_drained
-	expect accounted empty_now '.r.timers == 1 and .r.hold.late_max_ns > 900000' \
-		'.r.hold.late_mean_ns <= 256 and .r.hold.slack_ns == 16000'
+	expect accounted empty_now '.r.timer.expiries == 1 and .r.hold.late_max_ns > 900000' \
+		'.r.timer.latency_ns <= 256 and .r.timer.slack_ns == 16000'
 	unpair
 }
 
@@ -142,7 +142,7 @@ test_burst_1_never_holds() {
 test_delay_0_never_holds() {
 	on_time send_list "delay 0" "$(schedule 3)"
 	expect '.cap.hold_ns.max == 0' \
-		'.r.hold.max_ns == 0 and .r.timers == 0'
+		'.r.hold.max_ns == 0 and .r.timer.expiries == 0'
 }
 
 # The seventh packet is in the last eighth of the limit.
@@ -200,7 +200,7 @@ test_change_of_the_key() {
 
 test_change_of_the_slack() {
 	on_time change_held "delay 10240us slack 0" 0@0,1@1024000 "slack 10240us"
-	expect '.cap.hold_ns.max == 10240000' '.cap.hold_ns.min < 9300000 and .r.timers <= 3'
+	expect '.cap.hold_ns.max == 10240000' '.cap.hold_ns.min < 9300000 and .r.timer.expiries <= 3'
 }
 
 run_tests "$@"

@@ -308,7 +308,7 @@ test_priority_without_a_handle() {
 }
 
 # TC_PRIO_CONTROL must not wait, and takes along what is there of its flow.
-test_priority_7_is_express() {
+test_priority_7_is_control() {
 	reframer delay 100ms "$ALWAYS"
 	filters 1: "protocol ip u32 match u32 2 0xffffffff at 36 action skbedit priority 7"
 	capture
@@ -316,7 +316,7 @@ test_priority_7_is_express() {
 	wait_drained
 	arrived
 	expect complete accounted '.cap.runs == 2' \
-		'.r.releases.express == 1 and .r.releases.deadline == 1'
+		'.r.releases.control == 1 and .r.releases.deadline == 1'
 }
 
 # actions_of VERDICT...: of filters for all packets; where eight flows go

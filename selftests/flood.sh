@@ -49,7 +49,7 @@ quiet_flows_lose_nothing() {
 	[ "$QUIET" = 160 ] || fail "$QUIET of 160 packets arrive"
 }
 
-# The loss is that of the fattest flow.
+# The loss is that of the largest flow.
 test_one_flow() {
 	narrow limit 200
 	flood -F 1 -n 10000

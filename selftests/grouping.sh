@@ -141,18 +141,18 @@ test_no_delay_groups_what_is_queued() {
 	timely '.cap.locality > 3'
 }
 
-# The automatic slack is a quarter of the delay, or eight times the lateness of the
+# The automatic slack is a quarter of the delay, or eight times the latency of the
 # timer if that is more, of which the statistics have the whole nanoseconds.
 test_slack_follows_the_timer() {
 	reframer delay 200us "$ALWAYS"
 	send -F 4 -n 50 -g 100000
 	wait_drained
-	expect '.r.timers > 3' 'def automatic: [50000, ([200000, .] | min)] | max;
-		.r.hold | .slack_ns >= (.late_mean_ns * 8 | automatic) and
-			.slack_ns <= (.late_mean_ns * 8 + 7 | automatic)'
+	expect '.r.timer.expiries > 3' 'def automatic: [50000, ([200000, .] | min)] | max;
+		.r.timer | .slack_ns >= (.latency_ns * 8 | automatic) and
+			.slack_ns <= (.latency_ns * 8 + 7 | automatic)'
 	qdisc change dev tx0 root reframer slack 7us
 	show
-	expect '.r.hold.slack_ns == 7000'
+	expect '.r.timer.slack_ns == 7000'
 }
 
 run_tests "$@"

@@ -144,7 +144,7 @@ test_slack() {
 		replace dev tx0 root reframer delay 64us|64000,64000,64000
 	END
 	"$TC" -n "$TX" -s -j -batch - <"$TMP/commands" >"$TMP/out"
-	same "$(jq -cs 'map(.[0] | [.options.delay, .options.slack, .reframer.hold.slack_ns])' \
+	same "$(jq -cs 'map(.[0] | [.options.delay, .options.slack, .reframer.timer.slack_ns])' \
 		"$TMP/out")" "[${want#,}]"
 }
 
@@ -342,21 +342,21 @@ test_statistics_are_numbers() {
 			.locality_out, .bursts.count, .bursts.mean_packets,
 			.bursts.hist[], .releases.deadline, .releases.full,
 			.releases.pressure, .releases.push,
-			.releases.express, .releases.predicted,
-			.holds.paid, .holds.vain, .timers, .hold.sum_ns,
-			.hold.mean_ns, .hold.max_ns, .hold.late_max_ns, .hold.late_mean_ns,
-			.hold.slack_ns, .hold.hist[], .flows.held, .flows.ready, .flows.peak,
+			.releases.control, .releases.adaptive,
+			.holds.paid, .holds.wasted, .timer.expiries, .hold.sum_ns,
+			.hold.mean_ns, .hold.max_ns, .hold.late_max_ns, .timer.latency_ns,
+			.timer.slack_ns, .hold.hist[], .flows.held, .flows.ready, .flows.peak,
 			.collisions, .drops.limit, .drops.memory,
 			.drops.change, .drops.reset, .drops.filter, .stolen,
 			.memory_bytes,
 			.table_bytes | type == "number"' \
 		'.r.table_bytes >= 1024 * 64' '.r.flows.peak == 4' \
-		'.r.holds.paid == 4 and .r.holds.vain == 0' \
+		'.r.holds.paid == 4 and .r.holds.wasted == 0' \
 		'.q | .packets, .bytes, .drops | type == "number"'
 	# and as text
 	local text
 	text=$("$TC" -n "$TX" -s qdisc show dev tx0)
-	[[ $text == *"packets 16 -> 16 "*" slack 25ms "*"filter 0 stolen 0"* ]] ||
+	[[ $text == *"packets 16 -> 16 "*" slack 25ms"*"filter 0 stolen 0"* ]] ||
 		fail "text: $text"
 }
 

@@ -43,7 +43,7 @@ test_defaults() {
 	wait_drained
 	arrived
 	expect in_order '.cap.missing == 0 and .cap.packets == 640' accounted \
-		empty_now '.r.releases | .express > 0 and .predicted > 0 and
+		empty_now '.r.releases | .control > 0 and .adaptive > 0 and
 			.deadline > 0' '.r.holds.paid > 0'
 }
 

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# Push and express: packets that must not wait leave at once, to the nanosecond,
+# Push and control: packets that must not wait leave at once, to the nanosecond,
 # with all that their flow holds before them and nothing else.
 #
 # Needs virtual time; bound.sh tells about the times to choose.
@@ -131,7 +131,7 @@ test_change() {
 
 test_a_lone_push_is_never_held() {
 	sent 0@0:P,1@4096:P/ip6.tcp,0@8192:FA "0+0 1+0 2+0"
-	expect '.r.releases.push == 3' '.r.hold.max_ns == 0 and .r.timers == 0'
+	expect '.r.releases.push == 3' '.r.hold.max_ns == 0 and .r.timer.expiries == 0'
 }
 
 test_other_flows_stay() {
@@ -157,7 +157,7 @@ test_order_in_a_queue() {
 		wait_drained
 		arrived
 		expect complete accounted '.r.flows.peak == 12' \
-			'.r.releases.push > 0 and .r.releases.express > 0'
+			'.r.releases.push > 0 and .r.releases.control > 0'
 		qdisc del dev tx0 root
 	done
 }
@@ -169,22 +169,22 @@ test_a_push_that_fills_the_burst() {
 test_arp() {
 	sent 0@0,1@4096/arp,2@8192/vlan.arp,3@12288/qinq.vlan.arp,0@16384 \
 		"0+64000 1+0 2+0 3+0 0+64000"
-	expect '.r.releases.express == 3 and .r.releases.deadline == 1'
+	expect '.r.releases.control == 3 and .r.releases.deadline == 1'
 	OPTIONS=nopush sent 0@0/arp 0+0
 }
 
 test_neighbour_discovery() {
-	EARLIER=ip6.echo6 messages express A/ip6.rs A/ip6.ns A/ip6.redirect
+	EARLIER=ip6.echo6 messages control A/ip6.rs A/ip6.ns A/ip6.redirect
 	EARLIER=ip6.echo6 messages deadline A/ip6.mld A/ip6.renumber A/ip6.echo6
-	EARLIER=vlan.ip6.echo6 OPTIONS=nopush messages express A/vlan.ip6.ns \
+	EARLIER=vlan.ip6.echo6 OPTIONS=nopush messages control A/vlan.ip6.ns \
 		A/vlan.ip6.hop.ns A/vlan.ip6.atomic.ns
 	EARLIER=ip6.first.echo6 messages deadline A/ip6.first.ns
 }
 
 test_control_priority() {
-	messages express 7/ip4.udp 7/ip4.tcp P7/ip4.tcp 7/ip4first.tcp 7/ip6.udp
+	messages control 7/ip4.udp 7/ip4.tcp P7/ip4.tcp 7/ip4first.tcp 7/ip6.udp
 	messages deadline 6/ip4.udp 8/ip4.udp
-	OPTIONS=nopush messages express 7/ip4.udp P7/ip4.tcp
+	OPTIONS=nopush messages control 7/ip4.udp P7/ip4.tcp
 }
 
 run_tests "$@"

@@ -58,7 +58,7 @@ held_beside() {
 	wait_drained
 	arrived
 	expect accounted empty_now \
-		'.r.releases.predicted == (if .q.options.adaptive then 3 else 0 end)'
+		'.r.releases.adaptive == (if .q.options.adaptive then 3 else 0 end)'
 }
 
 # in_bound: so many others left between deadline and first packet of each flow held

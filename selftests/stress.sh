@@ -128,7 +128,7 @@ transmitted() {
 		jq '.[0].stats64.tx | .packets + .dropped')
 }
 
-# The filters leave flowgen's flows what they are: some packets are express, one
+# The filters leave flowgen's flows what they are: some packets are control packets, one
 # flow is dropped, and TCP has a class of its own.
 FILTERS=("u32 match u32 0 15 at 36 action skbedit priority 7"
 	"u32 match ip src 10.128.0.3/32 action drop"

@@ -73,11 +73,11 @@ test_pressure() {
 	expect '.list | length == 14 and all(.[]; .reason == "pressure")'
 }
 
-test_push_and_express() {
+test_push_and_control() {
 	trace_on
 	reframer delay 100ms noadaptive
 	see -k ip4.tcp -x 0@0:A,0@1:A,0@2:AP,1@3:A,1@4:A7
-	expect '.list | map([.reason, .packets]) == [["push", 3], ["express", 2]]'
+	expect '.list | map([.reason, .packets]) == [["push", 3], ["control", 2]]'
 }
 
 # The hash of a class is its number.
@@ -92,7 +92,7 @@ test_predicted() {
 	trace_on
 	reframer delay 10ms
 	see -F 4 -n 1 -w 0:50 -g 1000000
-	expect '.list[0] | .reason == "predicted" and .hold == 0 and .packets == 1'
+	expect '.list[0] | .reason == "adaptive" and .hold == 0 and .packets == 1'
 }
 
 test_no_delay() {

@@ -388,7 +388,7 @@ static void text_line(struct stats *st, const char *title)
 	fprintf(st->f, "  %s", title);
 }
 
-static void text_time(struct stats *st, const char *name, __u64 ns)
+static void text_time(const struct stats *st, const char *name, __u64 ns)
 {
 	char buf[SPRINT_BSIZE];
 
@@ -407,11 +407,31 @@ static void json_hist(const struct stats *st, int attr)
 	close_json_array(PRINT_JSON, NULL);
 }
 
-/* Counters of one kind: "releases deadline 3 full 5 pressure 0". */
+/* Numbers of one kind: "releases deadline 3 full 5 pressure 0" */
 struct field {
 	const char *name;
 	int attr;
 };
+
+/* A time's key in JSON says its unit. */
+static void print_field(const struct stats *st, const struct field *field)
+{
+	bool time = field->attr == TCA_REFRAMER_STATS_TIMER_LATENCY ||
+		    field->attr == TCA_REFRAMER_STATS_SLACK;
+	__u64 value = number(st, field->attr);
+	char key[32];
+
+	if (st->json) {
+		snprintf(key, sizeof(key), "%s%s", field->name,
+			 time ? "_ns" : "");
+		json_number(key, value);
+	} else if (time) {
+		text_time(st, field->name, value);
+	} else {
+		fprintf(st->f, " %s %llu", field->name,
+			(unsigned long long)value);
+	}
+}
 
 static void print_group(struct stats *st, const char *title,
 			const struct field *fields, size_t n)
@@ -427,13 +447,7 @@ static void print_group(struct stats *st, const char *title,
 		else if (!open)
 			text_line(st, title);
 		open = true;
-
-		if (st->json)
-			json_number(fields[i].name,
-				    number(st, fields[i].attr));
-		else
-			fprintf(st->f, " %s %llu", fields[i].name,
-				(unsigned long long)number(st, fields[i].attr));
+		print_field(st, &fields[i]);
 	}
 	if (open && st->json)
 		close_json_object();
@@ -442,13 +456,8 @@ static void print_group(struct stats *st, const char *title,
 /* One more number, on the line of the group before it. */
 static void print_single(struct stats *st, const char *name, int attr)
 {
-	if (!has(st, attr))
-		return;
-	if (st->json)
-		json_number(name, number(st, attr));
-	else
-		fprintf(st->f, " %s %llu", name,
-			(unsigned long long)number(st, attr));
+	if (has(st, attr))
+		print_field(st, &(struct field) { name, attr });
 }
 
 static void print_traffic(struct stats *st)
@@ -531,8 +540,6 @@ static void print_hold(struct stats *st)
 	__u64 mean = ratio(sum, releases) + 0.5;
 	__u64 max = number(st, TCA_REFRAMER_STATS_HOLD_MAX);
 	__u64 late = number(st, TCA_REFRAMER_STATS_LATE_MAX);
-	__u64 late_mean = number(st, TCA_REFRAMER_STATS_LATE_MEAN);
-	__u64 slack = number(st, TCA_REFRAMER_STATS_SLACK);
 	char buf[SPRINT_BSIZE];
 
 	if (!has(st, TCA_REFRAMER_STATS_HOLD_SUM))
@@ -544,10 +551,6 @@ static void print_hold(struct stats *st)
 		json_number("mean_ns", mean);
 		json_number("max_ns", max);
 		json_number("late_max_ns", late);
-		if (has(st, TCA_REFRAMER_STATS_LATE_MEAN))
-			json_number("late_mean_ns", late_mean);
-		if (has(st, TCA_REFRAMER_STATS_SLACK))
-			json_number("slack_ns", slack);
 		json_hist(st, hist);
 		close_json_object();
 		return;
@@ -557,10 +560,6 @@ static void print_hold(struct stats *st)
 	text_time(st, "mean", mean);
 	text_time(st, "max", max);
 	text_time(st, "late", late);
-	if (has(st, TCA_REFRAMER_STATS_LATE_MEAN))
-		text_time(st, "late_mean", late_mean);
-	if (has(st, TCA_REFRAMER_STATS_SLACK))
-		text_time(st, "slack", slack);
 	if (releases)
 		fputs(" hist", st->f);
 	for (i = 0; i < len; i++) {
@@ -605,11 +604,15 @@ static void print_qdisc(struct stats *st, struct rtattr *nest)
 		{ "full", TCA_REFRAMER_STATS_RELEASE_FULL },
 		{ "pressure", TCA_REFRAMER_STATS_RELEASE_PRESSURE },
 		{ "push", TCA_REFRAMER_STATS_RELEASE_PUSH },
-		{ "express", TCA_REFRAMER_STATS_RELEASE_EXPRESS },
-		{ "predicted", TCA_REFRAMER_STATS_RELEASE_PREDICTED },
+		{ "control", TCA_REFRAMER_STATS_RELEASE_CONTROL },
+		{ "adaptive", TCA_REFRAMER_STATS_RELEASE_ADAPTIVE },
 	}, holds[] = {
 		{ "paid", TCA_REFRAMER_STATS_HOLDS_PAID },
-		{ "vain", TCA_REFRAMER_STATS_HOLDS_VAIN },
+		{ "wasted", TCA_REFRAMER_STATS_HOLDS_WASTED },
+	}, timer[] = {
+		{ "expiries", TCA_REFRAMER_STATS_TIMER_EXPIRIES },
+		{ "latency", TCA_REFRAMER_STATS_TIMER_LATENCY },
+		{ "slack", TCA_REFRAMER_STATS_SLACK },
 	}, flows[] = {
 		{ "held", TCA_REFRAMER_STATS_FLOWS_HELD },
 		{ "ready", TCA_REFRAMER_STATS_FLOWS_READY },
@@ -628,9 +631,9 @@ static void print_qdisc(struct stats *st, struct rtattr *nest)
 	print_traffic(st);
 	print_bursts(st);
 	print_group(st, "releases", releases, ARRAY_SIZE(releases));
-	print_single(st, "timers", TCA_REFRAMER_STATS_TIMERS);
 	print_group(st, "holds", holds, ARRAY_SIZE(holds));
 	print_hold(st);
+	print_group(st, "timer", timer, ARRAY_SIZE(timer));
 	print_group(st, "flows", flows, ARRAY_SIZE(flows));
 	print_single(st, "collisions", TCA_REFRAMER_STATS_COLLISIONS);
 	print_group(st, "drops", drops, ARRAY_SIZE(drops));

@@ -19,18 +19,18 @@ static bool room(void)
 	return model_qlen() <= LIMIT_MAX;
 }
 
-/* A byte says how large the packet is, how urgent, and who drains. */
+/* A byte says how large the packet is, whether it flushes, and who drains. */
 static void fuzz_enqueue(int hash, u32 kind)
 {
 	static const u32 lens[] = { 1, 60, 100, 255, 1514, 4095, 4096 };
-	u32 urge = kind & 3, size = kind >> 2 & 7, len, truesize;
+	u32 flush = kind & 3, size = kind >> 2 & 7, len, truesize;
 
 	if (!room())
 		return;
 	len = size < ARRAY_SIZE(lens) ? lens[size] : input_value(1, LEN_MAX);
 	truesize = kind & 0x20 ? input_value(1, TRUESIZE_MAX) : 256 + len;
-	enqueue_urge(hash, len, truesize,
-		     urge <= REFRAMER_URGE_EXPRESS ? urge : REFRAMER_NO_URGE);
+	enqueue_flush(hash, len, truesize,
+		      flush <= REFRAMER_FLUSH_CONTROL ? flush : REFRAMER_NO_FLUSH);
 	if (kind & 0x40)
 		dequeue();
 	if (kind & 0x80)
@@ -181,8 +181,8 @@ static void fuzz_operation(void)
 		run();
 		break;
 	case 13:
-		reframer_press(t.e);
-		model_press();
+		reframer_make_all_due(t.e);
+		model_make_all_due();
 		check_all();
 		break;
 	case 14:

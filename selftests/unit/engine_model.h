@@ -29,7 +29,7 @@ struct reframer_engine;
 static u64 reframer_clock(void);
 static bool reframer_timer_queued(const struct reframer_engine *e);
 static void reframer_timer_arm(struct reframer_engine *e, u64 expires);
-static u32 reframer_timer_late(const struct reframer_engine *e);
+static u32 reframer_timer_latency(const struct reframer_engine *e);
 #include "reframer_engine.h"
 #include "reframer_options.h"
 
@@ -43,7 +43,7 @@ static u32 reframer_timer_late(const struct reframer_engine *e);
 #define NO_LOW_BITS	((u32)BIT(30))	/* a hash; none is 0 */
 #define NONE		(-1)
 #define STRAIGHT	(-2)	/* instead of a slot */
-#define FORMER		((int)t.e->conf.flows)	/* the queue after the slots */
+#define OLD_KEY		((int)t.e->conf.flows)	/* the queue after the slots */
 
 struct packet {
 	struct sk_buff skb;	/* first */
@@ -84,7 +84,7 @@ struct slots {
 };
 
 struct model {
-	struct entry straight;
+	struct entry bypass;
 	struct queue queue[FLOWS_MAX + 1];
 	int taken[FLOWS_MAX];	/* per set, the way that was taken last */
 	struct slots held;
@@ -92,42 +92,42 @@ struct model {
 	u64 told;		/* the time, as far as the engine knows it */
 	bool expired, pressed;	/* ever; the last time, what was in force: */
 	u64 expired_at, expired_delay, expired_slack;
-	int stale;		/* calls since the time was told */
-	bool settled;		/* nothing is due before the timer */
+	int clock_age;		/* calls since the time was told */
+	bool none_due;		/* nothing is due before the timer */
 	bool armed;
-	int due_turns;		/* of due flows, since one of a READY flow */
-	u64 lateness;		/* 8 times the average */
+	int due_bursts;		/* of due flows, since one of a READY flow */
+	u64 timer_latency;		/* 8 times the average */
 	u64 pressed_at;
-	int turn;		/* slot, or NONE */
-	u32 turn_packets, turn_bytes;
+	int sending;		/* slot, or NONE */
+	u32 sent_packets, sent_bytes;
 	u32 last_in, last_out;
 	struct reframer_stats stats;
-	int trust;		/* in flows whose probe was good, -32 to 63 */
+	int global_credit;		/* in flows whose probe was good, -32 to 63 */
 };
 
 /* What a run must have seen, or it has tested less than it says. */
 enum {
 	C_DEADLINE, C_FULL, C_PRESSURE, C_NO_DELAY, C_COLLISION_FULL,
 	C_COLLISION_SHARED, C_JOIN_READY, C_DUE_BEFORE_READY, C_DUE_AFTER_READY,
-	C_DUE_AFTER_FORMER, C_DUE_URGE, C_OVERDUE_MOST, C_TURN_DRAINED,
-	C_TURN_PACKETS, C_TURN_BYTES, C_TURN_DROPPED, C_DROP_IN_TURN,
+	C_DUE_AFTER_OLD_KEY, C_DUE_FLUSH, C_OVERDUE_MOST, C_BURST_DRAINED,
+	C_BURST_PACKETS, C_BURST_BYTES, C_BURST_DROPPED, C_DROP_IN_BURST,
 	C_DROP_LIMIT, C_DROP_MEMORY, C_DROP_HELD, C_DROP_SMALL_READY,
 	C_DROP_SMALL_HELD, C_DROP_NOT_LARGEST, C_DROP_BATCH, C_DROP_NEW_FLOW,
 	C_DROP_CHANGE, C_DROP_RESET, C_CHANGE_FULL, C_CHANGE_PRESSURE,
-	C_CHANGE_IN_TURN, C_TIMER_LATE, C_TIMER_EARLY, C_TIMER_REARMED,
-	C_TIMER_OVERTAKEN, C_TIMER_STALE, C_SLACK_TOGETHER, C_SLACK_APART,
-	C_SLACK_LATE, C_SLACK_ALL, C_HOLD_LAST, C_PUSH, C_EXPRESS,
-	C_URGE_ALONE, C_URGE_HELD, C_URGE_READY, C_PREDICTED, C_SKIP, C_PROBE,
-	C_PROBE_GOOD, C_PROBE_LATE, C_PROBE_URGE, C_PROBE_NO_DELAY, C_CREDIT,
-	C_CREDIT_MAX, C_CREDIT_GONE, C_TRUST_MAX, C_TRUST_MIN, C_PROBE_TRUSTED,
+	C_CHANGE_IN_BURST, C_TIMER_LATE, C_TIMER_EARLY, C_TIMER_REARMED,
+	C_TIMER_OVERTAKEN, C_CLOCK_OLD, C_SLACK_TOGETHER, C_SLACK_APART,
+	C_SLACK_LATE, C_SLACK_ALL, C_HOLD_LAST, C_PUSH, C_CONTROL,
+	C_FLUSH_ALONE, C_FLUSH_HELD, C_FLUSH_READY, C_ADAPTIVE, C_SKIP, C_PROBE,
+	C_PROBE_GOOD, C_PROBE_LATE, C_PROBE_FLUSH, C_PROBE_NO_DELAY, C_CREDIT,
+	C_CREDIT_MAX, C_CREDIT_GONE, C_GLOBAL_CREDIT_MAX, C_GLOBAL_CREDIT_MIN, C_PROBE_GLOBAL_HIGH,
 	C_PROBE_WASTED, C_PROBE_PATIENCE, C_PROBE_DOUBT,
-	C_HOLD_PAID, C_HOLD_VAIN, C_HOLD_NEUTRAL, C_HOLD_LATE,
+	C_HOLD_PAID, C_HOLD_WASTED, C_HOLD_NEUTRAL, C_HOLD_LATE,
 	C_BACKOFF_LESS, C_BACKOFF_MAX, C_HISTORY_KEPT, C_HISTORY_LOST,
-	C_COLLISION_CLASS, C_COLLISION_IN_CLASS, C_REKEY_HELD, C_REKEY_READY,
-	C_REKEY_IN_TURN, C_REKEY_FORMER, C_REKEY_FORMER_IN_TURN, C_FORMER_FIRST,
-	C_FORMER_BURST, C_DROP_FORMER, C_STRAIGHT_SECOND, C_STRAIGHT_READY,
-	C_STRAIGHT_PRESSURE, C_STRAIGHT_DUE, C_STRAIGHT_LAST, C_STRAIGHT_PROBE, C_STRAIGHT_URGE,
-	C_STRAIGHT_FOLLOWED, C_STRAIGHT_HELD, C_REKEY_STRAIGHT, C_DROP_STRAIGHT,
+	C_COLLISION_CLASS, C_COLLISION_IN_CLASS, C_CHANGE_KEY_HELD, C_CHANGE_KEY_READY,
+	C_CHANGE_KEY_IN_BURST, C_CHANGE_KEY_OLD, C_CHANGE_KEY_OLD_IN_BURST, C_OLD_KEY_FIRST,
+	C_OLD_KEY_BURST, C_DROP_OLD_KEY, C_BYPASS_SECOND, C_BYPASS_READY,
+	C_BYPASS_PRESSURE, C_BYPASS_DUE, C_BYPASS_LAST, C_BYPASS_PROBE, C_BYPASS_FLUSH,
+	C_BYPASS_FOLLOWED, C_BYPASS_HELD, C_CHANGE_KEY_BYPASS, C_DROP_BYPASS,
 	C_COVERAGE
 };
 
@@ -141,14 +141,14 @@ static const char *const coverage_name[C_COVERAGE] = {
 	[C_JOIN_READY] = "packet that joins a READY flow",
 	[C_DUE_BEFORE_READY] = "turn of a due flow before READY ones",
 	[C_DUE_AFTER_READY] = "due flow that waits for a READY one's turn",
-	[C_DUE_AFTER_FORMER] = "due flow that waits for packets of the former key",
-	[C_DUE_URGE] = "urgent packet of a due flow",
+	[C_DUE_AFTER_OLD_KEY] = "due flow that waits for packets of the old_key key",
+	[C_DUE_FLUSH] = "packet that flushes of a due flow",
 	[C_OVERDUE_MOST] = "due flow that waits for two bursts and more",
-	[C_TURN_DRAINED] = "turn that drains its flow",
-	[C_TURN_PACKETS] = "turn that ends by burst",
-	[C_TURN_BYTES] = "turn that ends by burst_bytes",
-	[C_TURN_DROPPED] = "turn that ends by a drop",
-	[C_DROP_IN_TURN] = "drop within a turn that goes on",
+	[C_BURST_DRAINED] = "turn that drains its flow",
+	[C_BURST_PACKETS] = "turn that ends by burst",
+	[C_BURST_BYTES] = "turn that ends by burst_bytes",
+	[C_BURST_DROPPED] = "turn that ends by a drop",
+	[C_DROP_IN_BURST] = "drop within a turn that goes on",
 	[C_DROP_LIMIT] = "drop over limit",
 	[C_DROP_MEMORY] = "drop over memory_limit",
 	[C_DROP_HELD] = "drop from a HELD flow",
@@ -161,67 +161,67 @@ static const char *const coverage_name[C_COVERAGE] = {
 	[C_DROP_RESET] = "drop by a reset",
 	[C_CHANGE_FULL] = "flow that a change makes full",
 	[C_CHANGE_PRESSURE] = "pressure by a change",
-	[C_CHANGE_IN_TURN] = "change within a turn",
+	[C_CHANGE_IN_BURST] = "change within a turn",
 	[C_TIMER_LATE] = "late timer",
 	[C_TIMER_EARLY] = "timer for nothing",
 	[C_TIMER_REARMED] = "timer armed again",
 	[C_TIMER_OVERTAKEN] = "packet that sees that the timer is late",
-	[C_TIMER_STALE] = "call that does not trust the timer",
+	[C_CLOCK_OLD] = "call that does not trust the timer",
 	[C_SLACK_TOGETHER] = "release before the deadline by slack",
 	[C_SLACK_APART] = "release without slack",
 	[C_SLACK_LATE] = "slack by a late timer",
 	[C_SLACK_ALL] = "slack by a timer so late that it is the delay",
 	[C_HOLD_LAST] = "hold in the last entry of the histogram",
 	[C_PUSH] = "release by push",
-	[C_EXPRESS] = "release by express",
-	[C_URGE_ALONE] = "urgent packet that finds its flow IDLE",
-	[C_URGE_HELD] = "urgent packet that releases its flow",
-	[C_URGE_READY] = "urgent packet that joins a READY flow",
-	[C_PREDICTED] = "release by prediction",
+	[C_CONTROL] = "release of a control packet",
+	[C_FLUSH_ALONE] = "packet that flushes that finds its flow IDLE",
+	[C_FLUSH_HELD] = "packet that flushes that releases its flow",
+	[C_FLUSH_READY] = "packet that flushes that joins a READY flow",
+	[C_ADAPTIVE] = "release by prediction",
 	[C_SKIP] = "packet that goes straight through",
 	[C_PROBE] = "probe",
 	[C_PROBE_GOOD] = "probe that another packet follows in time",
 	[C_PROBE_LATE] = "probe that is alone",
-	[C_PROBE_URGE] = "probe that an urgent packet ends",
+	[C_PROBE_FLUSH] = "probe that an packet that flushes ends",
 	[C_PROBE_NO_DELAY] = "probe that ends without delay",
 	[C_CREDIT] = "hold on credit",
 	[C_CREDIT_MAX] = "hold that pays at the most credit",
 	[C_CREDIT_GONE] = "hold that costs the last credit",
-	[C_TRUST_MAX] = "hold that pays at the most trust",
-	[C_PROBE_TRUSTED] = "good probe of a flow that is trusted",
+	[C_GLOBAL_CREDIT_MAX] = "hold that pays at the most trust",
+	[C_PROBE_GLOBAL_HIGH] = "good probe of a flow that is trusted",
 	[C_PROBE_WASTED] = "good probe of one that has wasted it",
-	[C_TRUST_MIN] = "hold in vain at the least trust",
-	[C_PROBE_DOUBT] = "good probe where holds are in vain",
+	[C_GLOBAL_CREDIT_MIN] = "wasted hold at the least global credit",
+	[C_PROBE_DOUBT] = "good probe where holds are wasted",
 	[C_PROBE_PATIENCE] = "late probe of a flow that is trusted",
 	[C_HOLD_PAID] = "hold that pays",
-	[C_HOLD_VAIN] = "hold in vain",
+	[C_HOLD_WASTED] = "wasted hold",
 	[C_HOLD_NEUTRAL] = "hold cut short",
 	[C_HOLD_LATE] = "hold too late to prove anything",
 	[C_BACKOFF_LESS] = "hold that lowers the backoff",
-	[C_BACKOFF_MAX] = "hold in vain at the largest backoff",
+	[C_BACKOFF_MAX] = "wasted hold at the largest backoff",
 	[C_HISTORY_KEPT] = "flow that is known from before",
 	[C_HISTORY_LOST] = "flow that is forgotten",
 	[C_COLLISION_CLASS] = "class that finds a stranger in its slot",
 	[C_COLLISION_IN_CLASS] = "collision in the slot of a class",
-	[C_REKEY_HELD] = "new key with HELD flows",
-	[C_REKEY_READY] = "new key with READY flows",
-	[C_REKEY_IN_TURN] = "new key within a turn",
-	[C_REKEY_FORMER] = "new key with packets left of the one before",
-	[C_REKEY_FORMER_IN_TURN] = "new key within a turn of those",
-	[C_FORMER_FIRST] = "packet of the former key before a READY flow",
-	[C_FORMER_BURST] = "burst of the former key that another follows",
-	[C_DROP_FORMER] = "drop of a packet of the former key",
-	[C_STRAIGHT_SECOND] = "packet that may go but behind a straight one",
-	[C_STRAIGHT_READY] = "packet that may go but behind READY flows",
-	[C_STRAIGHT_PRESSURE] = "packet that may go, under pressure",
-	[C_STRAIGHT_DUE] = "packet that may go, while a flow may be due",
-	[C_STRAIGHT_LAST] = "straight packet that a due flow waits for",
-	[C_STRAIGHT_PROBE] = "straight packet by prediction",
-	[C_STRAIGHT_URGE] = "straight packet that is urgent",
-	[C_STRAIGHT_FOLLOWED] = "straight packet that its flow follows",
-	[C_STRAIGHT_HELD] = "straight packet before a HELD flow",
-	[C_REKEY_STRAIGHT] = "new key with a straight packet left",
-	[C_DROP_STRAIGHT] = "drop of a straight packet",
+	[C_CHANGE_KEY_HELD] = "new key with HELD flows",
+	[C_CHANGE_KEY_READY] = "new key with READY flows",
+	[C_CHANGE_KEY_IN_BURST] = "new key within a turn",
+	[C_CHANGE_KEY_OLD] = "new key with packets left of the one before",
+	[C_CHANGE_KEY_OLD_IN_BURST] = "new key within a turn of those",
+	[C_OLD_KEY_FIRST] = "packet of the old_key key before a READY flow",
+	[C_OLD_KEY_BURST] = "burst of the old_key key that another follows",
+	[C_DROP_OLD_KEY] = "drop of a packet of the old_key key",
+	[C_BYPASS_SECOND] = "packet that may go but behind a straight one",
+	[C_BYPASS_READY] = "packet that may go but behind READY flows",
+	[C_BYPASS_PRESSURE] = "packet that may go, under pressure",
+	[C_BYPASS_DUE] = "packet that may go, while a flow may be due",
+	[C_BYPASS_LAST] = "straight packet that a due flow waits for",
+	[C_BYPASS_PROBE] = "straight packet by prediction",
+	[C_BYPASS_FLUSH] = "straight packet that is urgent",
+	[C_BYPASS_FOLLOWED] = "straight packet that its flow follows",
+	[C_BYPASS_HELD] = "straight packet before a HELD flow",
+	[C_CHANGE_KEY_BYPASS] = "new key with a straight packet left",
+	[C_DROP_BYPASS] = "drop of a straight packet",
 };
 
 static struct test {
@@ -229,7 +229,7 @@ static struct test {
 	struct model m;
 	u64 clock, clock_reads;
 	bool timer_queued;
-	u64 timer_at, timer_late;	/* it will fire so much later */
+	u64 timer_at, timer_latency;	/* it will fire so much later */
 	u64 timer_was_late;
 	u64 changed_at;		/* which asks for the timer at once */
 	u32 hash[TAGS];
@@ -253,7 +253,7 @@ static u32 queue_bytes(const struct queue *q)
 
 static u32 model_qlen(void)
 {
-	u32 qlen = !!t.m.straight.packet, i;
+	u32 qlen = !!t.m.bypass.packet, i;
 
 	for (i = 0; i <= t.e->conf.flows; i++)
 		qlen += t.m.queue[i].n;
@@ -265,8 +265,8 @@ static u32 model_memory(void)
 	u32 memory = 0, i;
 	int k;
 
-	if (t.m.straight.packet)
-		memory = t.m.straight.memory;
+	if (t.m.bypass.packet)
+		memory = t.m.bypass.memory;
 	for (i = 0; i <= t.e->conf.flows; i++)
 		for (k = 0; k < t.m.queue[i].n; k++)
 			memory += t.m.queue[i].entry[k].memory;
@@ -369,18 +369,18 @@ static void model_learn(struct queue *q, u64 hold)
 		t.coverage[C_CREDIT_MAX] += h->credit == 7;
 		t.coverage[C_BACKOFF_LESS] += h->backoff > 0;
 		h->credit = h->credit < 4 ? h->credit + 3 : 7;
-		t.coverage[C_TRUST_MAX] += t.m.trust > 60;
-		t.m.trust = t.m.trust < 60 ? t.m.trust + 3 : 63;
+		t.coverage[C_GLOBAL_CREDIT_MAX] += t.m.global_credit > 60;
+		t.m.global_credit = t.m.global_credit < 60 ? t.m.global_credit + 3 : 63;
 		if (h->backoff > 0)
 			h->backoff--;
 	} else if (hold > 0 && hold >= t.e->conf.delay / 2) {
-		t.m.stats.holds_vain++;
-		t.coverage[C_HOLD_VAIN]++;
+		t.m.stats.holds_wasted++;
+		t.coverage[C_HOLD_WASTED]++;
 		t.coverage[C_CREDIT_GONE] += h->credit == 1;
 		t.coverage[C_BACKOFF_MAX] += h->backoff == 9;
-		t.coverage[C_TRUST_MIN] += t.m.trust == -32;
-		if (t.m.trust > -32)
-			t.m.trust--;
+		t.coverage[C_GLOBAL_CREDIT_MIN] += t.m.global_credit == -32;
+		if (t.m.global_credit > -32)
+			t.m.global_credit--;
 		if (h->credit > 0)
 			h->credit--;
 		if (h->credit == 0)
@@ -405,12 +405,12 @@ static void model_count_release(enum reframer_reason reason, u64 hold)
 	if (hold > t.e->conf.delay && hold - t.e->conf.delay > s->late_max)
 		s->late_max = hold - t.e->conf.delay;
 
-	t.coverage[C_DEADLINE] += reason == REFRAMER_DEADLINE;
-	t.coverage[C_FULL] += reason == REFRAMER_FULL;
-	t.coverage[C_PRESSURE] += reason == REFRAMER_PRESSURE;
-	t.coverage[C_PUSH] += reason == REFRAMER_PUSH;
-	t.coverage[C_EXPRESS] += reason == REFRAMER_EXPRESS;
-	t.coverage[C_PREDICTED] += reason == REFRAMER_PREDICTED;
+	t.coverage[C_DEADLINE] += reason == REFRAMER_RELEASE_DEADLINE;
+	t.coverage[C_FULL] += reason == REFRAMER_RELEASE_FULL;
+	t.coverage[C_PRESSURE] += reason == REFRAMER_RELEASE_PRESSURE;
+	t.coverage[C_PUSH] += reason == REFRAMER_RELEASE_PUSH;
+	t.coverage[C_CONTROL] += reason == REFRAMER_RELEASE_CONTROL;
+	t.coverage[C_ADAPTIVE] += reason == REFRAMER_RELEASE_ADAPTIVE;
 	t.coverage[C_HOLD_LAST] += i == REFRAMER_HOLD_HIST_LEN - 1;
 }
 
@@ -426,18 +426,18 @@ static void model_release(int slot, enum reframer_reason reason)
 	model_count_release(reason, hold);
 }
 
-static void model_end_turn(void)
+static void model_end_burst(void)
 {
 	int i = 0;
 
 	while (i < REFRAMER_BURST_HIST_LEN - 1 &&
-	       t.m.turn_packets >= 2U << i)
+	       t.m.sent_packets >= 2U << i)
 		i++;
 	t.m.stats.bursts++;
 	t.m.stats.burst_hist[i]++;
-	t.m.turn = NONE;
-	t.m.turn_packets = 0;
-	t.m.turn_bytes = 0;
+	t.m.sending = NONE;
+	t.m.sent_packets = 0;
+	t.m.sent_bytes = 0;
 }
 
 /* A packet comes to a slot: is that allowed? */
@@ -498,7 +498,7 @@ static void model_place(int slot, const struct entry *new)
 
 /* Does what the packet that comes changes depend on the time? */
 static bool model_needs_time(const struct queue *q, const struct entry *new,
-			     enum reframer_urge urge)
+			     enum reframer_flush flush)
 {
 	const struct history *h = &q->history;
 
@@ -506,11 +506,11 @@ static bool model_needs_time(const struct queue *q, const struct entry *new,
 	case READY:
 		return false;
 	case HELD:			/* does its hold end? */
-		return urge || model_makes_full(q, new);
+		return flush || model_makes_full(q, new);
 	default:
 		if (h->probing)
 			return true;
-		if (!t.e->conf.delay || urge || model_makes_full(q, new))
+		if (!t.e->conf.delay || flush || model_makes_full(q, new))
 			return false;
 		if (t.e->conf.adaptive && !h->credit)
 			return !h->skip;	/* a probe begins */
@@ -522,8 +522,8 @@ static void model_end_probe(struct queue *q)
 {
 	struct history *h = &q->history;
 	bool good = t.m.told - q->arrival <= t.e->conf.delay;
-	bool trust = t.m.trust >= 32, patience = trust && h->backoff < 3;
-	bool doubt = t.m.trust <= -16 && !h->good;
+	bool trust = t.m.global_credit >= 32, patience = trust && h->backoff < 3;
+	bool doubt = t.m.global_credit <= -16 && !h->good;
 
 	h->probing = false;
 	h->good = good && doubt;
@@ -538,7 +538,7 @@ static void model_end_probe(struct queue *q)
 	}
 	h->again = !good && !h->again;
 	t.coverage[good ? C_PROBE_GOOD : C_PROBE_LATE]++;
-	t.coverage[C_PROBE_TRUSTED] += good && h->credit == 7;
+	t.coverage[C_PROBE_GLOBAL_HIGH] += good && h->credit == 7;
 	t.coverage[C_PROBE_WASTED] += good && trust && h->credit == 1;
 	t.coverage[C_PROBE_NO_DELAY] += !t.e->conf.delay;
 }
@@ -563,86 +563,86 @@ static bool model_predict(struct history *h)
 /* Why a packet does not wait, apart from its flow */
 static enum reframer_reason model_reason(struct queue *q,
 					 const struct entry *new,
-					 enum reframer_urge urge)
+					 enum reframer_flush flush)
 {
 	bool begins = q->state == IDLE;
 
-	if (urge == REFRAMER_URGE_EXPRESS)
-		return REFRAMER_EXPRESS;
-	if (urge == REFRAMER_URGE_PUSH)
-		return REFRAMER_PUSH;
+	if (flush == REFRAMER_FLUSH_CONTROL)
+		return REFRAMER_RELEASE_CONTROL;
+	if (flush == REFRAMER_FLUSH_PUSH)
+		return REFRAMER_RELEASE_PUSH;
 	t.coverage[C_NO_DELAY] += begins && !t.e->conf.delay;
 	if (begins && !t.e->conf.delay)
-		return REFRAMER_DEADLINE;
+		return REFRAMER_RELEASE_DEADLINE;
 	if (model_makes_full(q, new))
-		return REFRAMER_FULL;
+		return REFRAMER_RELEASE_FULL;
 	if (begins && t.e->conf.adaptive && !model_predict(&q->history))
-		return REFRAMER_PREDICTED;
-	return REFRAMER_WAIT;
+		return REFRAMER_RELEASE_ADAPTIVE;
+	return REFRAMER_HOLD;
 }
 
 /* Does a packet that need not wait pass by the slots? */
-static bool model_straight(const struct entry *new, enum reframer_reason reason)
+static bool model_bypass(const struct entry *new, enum reframer_reason reason)
 {
-	const struct packet *before = t.m.straight.packet;
+	const struct packet *before = t.m.bypass.packet;
 
 	if (before || t.m.ready.n) {
-		t.coverage[C_STRAIGHT_SECOND] += !!before;
-		t.coverage[C_STRAIGHT_READY] += !before;
+		t.coverage[C_BYPASS_SECOND] += !!before;
+		t.coverage[C_BYPASS_READY] += !before;
 		return false;
 	}
-	if (t.m.held.n && !t.m.settled) {
-		t.coverage[C_STRAIGHT_DUE]++;
+	if (t.m.held.n && !t.m.none_due) {
+		t.coverage[C_BYPASS_DUE]++;
 		return false;
 	}
-	t.m.straight = *new;
+	t.m.bypass = *new;
 	if (model_under_pressure()) {
-		t.coverage[C_STRAIGHT_PRESSURE]++;
-		t.m.straight.packet = NULL;
+		t.coverage[C_BYPASS_PRESSURE]++;
+		t.m.bypass.packet = NULL;
 		return false;
 	}
-	t.coverage[C_STRAIGHT_PROBE] += reason == REFRAMER_PREDICTED;
-	t.coverage[C_STRAIGHT_URGE] += reason == REFRAMER_PUSH ||
-				       reason == REFRAMER_EXPRESS;
+	t.coverage[C_BYPASS_PROBE] += reason == REFRAMER_RELEASE_ADAPTIVE;
+	t.coverage[C_BYPASS_FLUSH] += reason == REFRAMER_RELEASE_PUSH ||
+				       reason == REFRAMER_RELEASE_CONTROL;
 	model_count_release(reason, 0);
 	return true;
 }
 
 static void model_arrive(int slot, const struct entry *new,
-			 enum reframer_urge urge)
+			 enum reframer_flush flush)
 {
 	struct reframer_stats *s = &t.m.stats;
 	struct queue *q = &t.m.queue[slot];
 	enum reframer_reason reason;
-	bool begins = q->state == IDLE, straight = false;
+	bool begins = q->state == IDLE, bypass = false;
 
 	if (!s->packets_in || new->hash != t.m.last_in)
 		s->runs_in++;
 	t.m.last_in = new->hash;
 	s->packets_in++;
 
-	t.coverage[C_URGE_ALONE] += urge && q->state == IDLE;
-	t.coverage[C_URGE_HELD] += urge && q->state == HELD;
-	t.coverage[C_URGE_READY] += urge && q->state == READY;
-	t.coverage[C_STRAIGHT_FOLLOWED] +=
-		begins && t.m.straight.packet &&
-		t.m.straight.packet->hash == new->packet->hash;
+	t.coverage[C_FLUSH_ALONE] += flush && q->state == IDLE;
+	t.coverage[C_FLUSH_HELD] += flush && q->state == HELD;
+	t.coverage[C_FLUSH_READY] += flush && q->state == READY;
+	t.coverage[C_BYPASS_FOLLOWED] +=
+		begins && t.m.bypass.packet &&
+		t.m.bypass.packet->hash == new->packet->hash;
 
 	if (begins) {
-		t.coverage[C_PROBE_URGE] += urge && q->history.probing;
+		t.coverage[C_PROBE_FLUSH] += flush && q->history.probing;
 		if (q->history.probing)
 			model_end_probe(q);
 	}
-	reason = q->state == READY ? REFRAMER_WAIT : model_reason(q, new, urge);
-	if (q->state == HELD && reason != REFRAMER_WAIT && due(q)) {
-		t.coverage[C_DUE_URGE]++;
-		reason = REFRAMER_WAIT;
+	reason = q->state == READY ? REFRAMER_HOLD : model_reason(q, new, flush);
+	if (q->state == HELD && reason != REFRAMER_HOLD && due(q)) {
+		t.coverage[C_DUE_FLUSH]++;
+		reason = REFRAMER_HOLD;
 	}
-	if (begins && reason != REFRAMER_WAIT)
-		straight = model_straight(new, reason);
-	if (begins && (!straight || q->history.probing))
+	if (begins && reason != REFRAMER_HOLD)
+		bypass = model_bypass(new, reason);
+	if (begins && (!bypass || q->history.probing))
 		q->arrival = t.m.told;
-	if (straight)
+	if (bypass)
 		return;
 
 	check(q->n <= LIMIT_MAX, "more packets than the limit in one flow");
@@ -653,28 +653,28 @@ static void model_arrive(int slot, const struct entry *new,
 		if (t.m.held.n + t.m.ready.n > (int)s->flows_peak)
 			s->flows_peak = t.m.held.n + t.m.ready.n;
 	}
-	if (reason != REFRAMER_WAIT)
+	if (reason != REFRAMER_HOLD)
 		model_release(slot, reason);
 }
 
-static void model_press(void)
+static void model_make_all_due(void)
 {
 	t.m.pressed = true;
 	t.m.pressed_at = t.m.told;
-	t.m.settled = false;
+	t.m.none_due = false;
 }
 
 /* The engine reads the clock: which flows are due? */
-static void model_look(void)
+static void model_read_clock(void)
 {
 	const struct reframer_config *c = &t.e->conf;
 	const struct queue *q = oldest_held();
 
 	t.m.told = t.clock;
-	t.m.stale = 0;
+	t.m.clock_age = 0;
 	if (!q || t.m.told < q->arrival + c->delay)
 		return;
-	t.m.settled = false;
+	t.m.none_due = false;
 	t.m.expired = true;
 	t.m.expired_at = t.m.told;
 	t.m.expired_delay = c->delay;
@@ -682,8 +682,8 @@ static void model_look(void)
 	if (c->slack != REFRAMER_SLACK_AUTO)
 		return;
 	t.m.expired_slack = c->delay / REFRAMER_SLACK_DIVISOR;
-	if (t.m.lateness > t.m.expired_slack) {
-		t.m.expired_slack = t.m.lateness;
+	if (t.m.timer_latency > t.m.expired_slack) {
+		t.m.expired_slack = t.m.timer_latency;
 		t.coverage[C_SLACK_LATE]++;
 	}
 	if (t.m.expired_slack > c->delay) {
@@ -693,27 +693,27 @@ static void model_look(void)
 }
 
 /* Between two turns.  Returns when the timer is to fire, or 0 */
-static u64 model_settle(bool timer_queued)
+static u64 model_dispatch(bool timer_queued)
 {
 	u64 delay = t.e->conf.delay, late = t.timer_was_late, arm = 0;
 
-	if (model_waiting() && (!timer_queued || t.m.stale >= 16)) {
-		t.coverage[C_TIMER_STALE] += timer_queued;
+	if (model_waiting() && (!timer_queued || t.m.clock_age >= 16)) {
+		t.coverage[C_CLOCK_OLD] += timer_queued;
 		if (t.m.armed && !timer_queued) {
 			t.m.armed = false;
 			t.m.stats.timers++;
-			t.m.lateness = t.m.lateness - t.m.lateness / 8 +
+			t.m.timer_latency = t.m.timer_latency - t.m.timer_latency / 8 +
 				       (late < delay ? late : delay);
 			t.coverage[C_TIMER_REARMED] +=
 				t.clock < oldest_held()->arrival + delay;
 		}
-		model_look();
+		model_read_clock();
 		if (model_waiting() && !timer_queued) {
 			t.m.armed = true;
 			arm = oldest_held()->arrival + delay;
 		}
 	}
-	t.m.settled = model_waiting();
+	t.m.none_due = model_waiting();
 	return arm;
 }
 
@@ -723,13 +723,13 @@ static void model_release_due(void)
 	int slot, i;
 	u64 held;
 
-	if (!q || !due(q) || t.m.queue[FORMER].n ||
-	    (t.m.due_turns == 2 && t.m.ready.n)) {
+	if (!q || !due(q) || t.m.queue[OLD_KEY].n ||
+	    (t.m.due_bursts == 2 && t.m.ready.n)) {
 		t.coverage[C_DUE_AFTER_READY] += q && due(q) &&
-						 t.m.due_turns == 2;
-		t.coverage[C_DUE_AFTER_FORMER] += q && due(q) &&
-						  t.m.queue[FORMER].n;
-		t.m.due_turns = 0;
+						 t.m.due_bursts == 2;
+		t.coverage[C_DUE_AFTER_OLD_KEY] += q && due(q) &&
+						  t.m.queue[OLD_KEY].n;
+		t.m.due_bursts = 0;
 		return;
 	}
 	t.coverage[C_DUE_BEFORE_READY] += t.m.ready.n > 0;
@@ -742,15 +742,15 @@ static void model_release_due(void)
 			      held);
 		t.coverage[C_SLACK_APART] += !t.m.expired_slack;
 		t.coverage[C_SLACK_TOGETHER] += held < t.m.expired_delay;
-		model_release(slot, REFRAMER_DEADLINE);
+		model_release(slot, REFRAMER_RELEASE_DEADLINE);
 	} else {
-		model_release(slot, REFRAMER_PRESSURE);
+		model_release(slot, REFRAMER_RELEASE_PRESSURE);
 	}
 	/* before all others */
 	for (i = t.m.ready.n - 1; i > 0; i--)
 		t.m.ready.slot[i] = t.m.ready.slot[i - 1];
 	t.m.ready.slot[0] = slot;
-	t.m.due_turns += t.m.due_turns < 2;
+	t.m.due_bursts += t.m.due_bursts < 2;
 }
 
 static struct entry model_take(int slot)
@@ -765,8 +765,8 @@ static struct entry model_take(int slot)
 		q->state = IDLE;
 		q->overdue = false;
 		q->shared = false;
-		if (slot == t.m.turn)
-			model_end_turn();
+		if (slot == t.m.sending)
+			model_end_burst();
 	}
 	return first;
 }
@@ -787,31 +787,31 @@ static struct entry model_pop(void)
 	struct entry first;
 	bool packets, bytes;
 
-	if (t.m.straight.packet) {
-		first = t.m.straight;
-		t.m.straight.packet = NULL;
+	if (t.m.bypass.packet) {
+		first = t.m.bypass;
+		t.m.bypass.packet = NULL;
 		t.m.stats.bursts++;
 		t.m.stats.burst_hist[0]++;
-		t.coverage[C_STRAIGHT_HELD] += t.m.held.n > 0;
+		t.coverage[C_BYPASS_HELD] += t.m.held.n > 0;
 		model_count_out(&first);
 		return first;
 	}
-	check(t.m.turn == NONE || t.m.turn == slot,
+	check(t.m.sending == NONE || t.m.sending == slot,
 	      "a turn was cut short");
-	t.coverage[C_FORMER_FIRST] += slot == FORMER && t.m.ready.n > 1;
-	t.m.turn = slot;
-	t.m.turn_packets++;
-	t.m.turn_bytes += t.m.queue[slot].entry[0].len;
-	packets = t.m.turn_packets >= c->burst;
-	bytes = t.m.turn_bytes >= c->burst_bytes;
+	t.coverage[C_OLD_KEY_FIRST] += slot == OLD_KEY && t.m.ready.n > 1;
+	t.m.sending = slot;
+	t.m.sent_packets++;
+	t.m.sent_bytes += t.m.queue[slot].entry[0].len;
+	packets = t.m.sent_packets >= c->burst;
+	bytes = t.m.sent_bytes >= c->burst_bytes;
 	first = model_take(slot);
-	if (t.m.turn == NONE) {
-		t.coverage[C_TURN_DRAINED]++;
+	if (t.m.sending == NONE) {
+		t.coverage[C_BURST_DRAINED]++;
 	} else if (packets || bytes) {
-		model_end_turn();
-		t.coverage[packets ? C_TURN_PACKETS : C_TURN_BYTES]++;
-		if (slot == FORMER) {
-			t.coverage[C_FORMER_BURST]++;
+		model_end_burst();
+		t.coverage[packets ? C_BURST_PACKETS : C_BURST_BYTES]++;
+		if (slot == OLD_KEY) {
+			t.coverage[C_OLD_KEY_BURST]++;
 		} else {
 			slots_remove(&t.m.ready, slot);
 			slots_add(&t.m.ready, slot);
@@ -823,39 +823,39 @@ static struct entry model_pop(void)
 }
 
 /* All goes to one queue, which is the first to be sent. */
-static void model_rekey(void)
+static void model_change_key(void)
 {
-	struct queue *former = &t.m.queue[FORMER], *q;
+	struct queue *old_key = &t.m.queue[OLD_KEY], *q;
 	int i, slot;
 
-	t.coverage[C_REKEY_STRAIGHT] += !!t.m.straight.packet;
-	t.coverage[C_REKEY_HELD] += t.m.held.n > 0;
-	t.coverage[C_REKEY_READY] += t.m.ready.n > (former->n > 0);
-	t.coverage[C_REKEY_IN_TURN] += t.m.turn != NONE && t.m.turn != FORMER;
-	t.coverage[C_REKEY_FORMER] += former->n > 0;
-	t.coverage[C_REKEY_FORMER_IN_TURN] += t.m.turn == FORMER;
+	t.coverage[C_CHANGE_KEY_BYPASS] += !!t.m.bypass.packet;
+	t.coverage[C_CHANGE_KEY_HELD] += t.m.held.n > 0;
+	t.coverage[C_CHANGE_KEY_READY] += t.m.ready.n > (old_key->n > 0);
+	t.coverage[C_CHANGE_KEY_IN_BURST] += t.m.sending != NONE && t.m.sending != OLD_KEY;
+	t.coverage[C_CHANGE_KEY_OLD] += old_key->n > 0;
+	t.coverage[C_CHANGE_KEY_OLD_IN_BURST] += t.m.sending == OLD_KEY;
 
 	t.m.told = t.clock;
 	while (t.m.held.n)
-		model_release(t.m.held.slot[0], REFRAMER_PRESSURE);
-	if (t.m.turn != NONE && t.m.turn != FORMER)
-		model_end_turn();
+		model_release(t.m.held.slot[0], REFRAMER_RELEASE_PRESSURE);
+	if (t.m.sending != NONE && t.m.sending != OLD_KEY)
+		model_end_burst();
 	for (i = 0; i < t.m.ready.n; i++) {
 		slot = t.m.ready.slot[i];
-		if (slot == FORMER)
+		if (slot == OLD_KEY)
 			continue;
 		q = &t.m.queue[slot];
-		memcpy(former->entry + former->n, q->entry,
+		memcpy(old_key->entry + old_key->n, q->entry,
 		       q->n * sizeof(*q->entry));
-		former->n += q->n;
+		old_key->n += q->n;
 		q->n = 0;
 		q->state = IDLE;
 		q->shared = false;
 	}
 	t.m.ready.n = 0;
-	if (former->n) {
-		former->state = READY;
-		slots_add(&t.m.ready, FORMER);
+	if (old_key->n) {
+		old_key->state = READY;
+		slots_add(&t.m.ready, OLD_KEY);
 	}
 }
 
@@ -887,7 +887,7 @@ static void model_check_victim(int slot)
 		rivals += size_class(&t.m.queue[i]) == size_class(q);
 	}
 	t.coverage[C_DROP_HELD] += q->state == HELD;
-	t.coverage[C_DROP_FORMER] += slot == FORMER;
+	t.coverage[C_DROP_OLD_KEY] += slot == OLD_KEY;
 	if (!largest) {
 		/* nothing but single small packets: the oldest flow */
 		same(slot, t.m.ready.n ? t.m.ready.slot[0] :
@@ -902,7 +902,7 @@ static void model_check_victim(int slot)
 	check(queue_bytes(q) > largest / 2,
 	      "drop from %u bytes in one flow, not from %u",
 	      queue_bytes(q), largest);
-	if (rivals <= REFRAMER_FAT_SEARCH)
+	if (rivals <= REFRAMER_BACKLOG_SEARCH)
 		same(queue_bytes(q), largest);
 	t.coverage[C_DROP_NOT_LARGEST] += queue_bytes(q) != largest;
 }
@@ -911,17 +911,17 @@ static void model_check_victim(int slot)
 
 static struct reframer_flow *flow_of(int slot)
 {
-	return slot == FORMER ? &t.e->former : &t.e->flows[slot];
+	return slot == OLD_KEY ? &t.e->old_key : &t.e->flows[slot];
 }
 
 static int slot_of(const struct reframer_flow *flow)
 {
-	return flow == &t.e->former ? FORMER : flow - t.e->flows;
+	return flow == &t.e->old_key ? OLD_KEY : flow - t.e->flows;
 }
 
 static const struct reframer_set *set_of(int slot)
 {
-	return slot == FORMER ? &t.e->former_set :
+	return slot == OLD_KEY ? &t.e->old_key_set :
 				&t.e->sets[slot / REFRAMER_WAYS];
 }
 
@@ -965,14 +965,14 @@ static void check_list(const char *name, const struct list_head *list,
 static int listed_class(u32 slot)
 {
 	int class = size_class(&t.m.queue[slot]);
-	u8 listed = set_of(slot)->fat[slot % REFRAMER_WAYS];
+	u8 listed = set_of(slot)->backlog_class[slot % REFRAMER_WAYS];
 
-	return (int)slot == t.m.turn && listed > class ? listed : class;
+	return (int)slot == t.m.sending && listed > class ? listed : class;
 }
 
 static void check_size_lists(void)
 {
-	int want[REFRAMER_FAT_CLASSES] = {}, class, slot, n;
+	int want[REFRAMER_BACKLOG_CLASSES] = {}, class, slot, n;
 	const struct reframer_flow *flow;
 	u64 map = 0;
 	u32 i;
@@ -980,9 +980,9 @@ static void check_size_lists(void)
 	for (i = 0; i <= t.e->conf.flows; i++)
 		want[listed_class(i)]++;
 	want[0] = 0;
-	for (class = 0; class < REFRAMER_FAT_CLASSES; class++) {
+	for (class = 0; class < REFRAMER_BACKLOG_CLASSES; class++) {
 		n = 0;
-		list_for_each_entry(flow, &t.e->fat[class], fat) {
+		list_for_each_entry(flow, &t.e->by_backlog[class], backlog_node) {
 			slot = slot_of(flow);
 			same_at(listed_class(slot), class, slot);
 			check(n++ < want[class], "too many of class %d", class);
@@ -991,7 +991,7 @@ static void check_size_lists(void)
 		if (n)
 			map |= 1ULL << class;
 	}
-	same(t.e->fat_map, map);
+	same(t.e->backlog_map, map);
 }
 
 /* What is known of the flow of each way */
@@ -1009,8 +1009,8 @@ static void check_sets(void)
 		same_at(set->active >> way & 1, q->n > 0, i);
 		same_at(set->shared >> way & 1, q->shared, i);
 		same_at(set->probing >> way & 1, q->history.probing, i);
-		same_at(set->again >> way & 1, q->history.again, i);
-		same_at(set->good >> way & 1, q->history.good, i);
+		same_at(set->probe_failed >> way & 1, q->history.again, i);
+		same_at(set->probe_good >> way & 1, q->history.good, i);
 		same_at(set->history[way].credit, q->history.credit, i);
 		same_at(set->history[way].backoff, q->history.backoff, i);
 		same_at(set->history[way].skip, q->history.skip, i);
@@ -1032,7 +1032,7 @@ static void check_stats(void)
 	u64 sum = 0;
 	int i;
 
-	same(t.e->trust, t.m.trust);
+	same(t.e->global_credit, t.m.global_credit);
 	same(s->packets_in, w->packets_in);
 	same(s->runs_in, w->runs_in);
 	same(s->packets_out, w->packets_out);
@@ -1040,22 +1040,22 @@ static void check_stats(void)
 	same(s->bursts, w->bursts);
 	for (i = 0; i < REFRAMER_BURST_HIST_LEN; i++)
 		same_at(s->burst_hist[i], w->burst_hist[i], i);
-	for (i = 0; i < REFRAMER_REASONS; i++)
+	for (i = 0; i < REFRAMER_RELEASE_REASONS; i++)
 		same_at(s->releases[i], w->releases[i], i);
 	same(s->holds_paid, w->holds_paid);
-	same(s->holds_vain, w->holds_vain);
+	same(s->holds_wasted, w->holds_wasted);
 	same(s->hold_sum, w->hold_sum);
 	same(s->hold_max, w->hold_max);
 	for (i = 0; i < REFRAMER_HOLD_HIST_LEN; i++) {
 		same_at(s->hold_hist[i], w->hold_hist[i], i);
 		sum += s->hold_hist[i];
 	}
-	for (i = 0; i < REFRAMER_REASONS; i++)
+	for (i = 0; i < REFRAMER_RELEASE_REASONS; i++)
 		sum -= s->releases[i];
 	check(!sum, "releases and hold histogram differ");
 	same(s->late_max, w->late_max);
 	same(s->timers, w->timers);
-	same(t.e->lateness, t.m.lateness);
+	same(t.e->timer_latency, t.m.timer_latency);
 	same(s->collisions, w->collisions);
 	same(s->flows_held, t.m.held.n);
 	same(s->flows_ready, t.m.ready.n);
@@ -1076,12 +1076,12 @@ static void check_all(void)
 
 	for (i = 0; i <= e->conf.flows; i++)
 		check_flow(i);
-	check(e->straight == (t.m.straight.packet ? &t.m.straight.packet->skb :
+	check(e->bypass == (t.m.bypass.packet ? &t.m.bypass.packet->skb :
 						    NULL),
 	      "wrong straight packet");
 	same(e->now, t.m.told);
-	same(e->settled, t.m.settled);
-	same(e->due_turns, t.m.due_turns);
+	same(e->none_due, t.m.none_due);
+	same(e->due_bursts, t.m.due_bursts);
 	same(e->qlen, model_qlen());
 	same(e->memory, model_memory());
 	check_list("HELD", &e->held, &t.m.held);
@@ -1093,12 +1093,12 @@ static void check_all(void)
 	check_size_lists();
 	check_sets();
 	check_stats();
-	check(e->turn == (t.m.turn == NONE ? NULL : flow_of(t.m.turn)),
+	check(e->sending == (t.m.sending == NONE ? NULL : flow_of(t.m.sending)),
 	      "wrong turn");
 	same(reframer_over_limit(e), model_over_limit());
 	same(reframer_over_memory(e), model_over_memory());
 	same(reframer_under_pressure(e), model_under_pressure());
-	same(reframer_waiting(e), model_waiting());
+	same(reframer_oldest_waits(e), model_waiting());
 	if (oldest_held())
 		same(reframer_deadline(e),
 		     oldest_held()->arrival + e->conf.delay);
@@ -1130,7 +1130,7 @@ static bool reframer_timer_queued(const struct reframer_engine *e)
 	return t.timer_queued;
 }
 
-static u32 reframer_timer_late(const struct reframer_engine *e)
+static u32 reframer_timer_latency(const struct reframer_engine *e)
 {
 	(void)e;
 	return t.timer_was_late;
@@ -1141,7 +1141,7 @@ static void reframer_timer_arm(struct reframer_engine *e, u64 expires)
 	(void)e;
 	t.timer_queued = true;
 	t.timer_at = expires;
-	t.timer_late = below(4) ? 0 : below(2 * (u64)t.e->conf.delay + 2);
+	t.timer_latency = below(4) ? 0 : below(2 * (u64)t.e->conf.delay + 2);
 }
 
 static int evict(void)
@@ -1159,20 +1159,20 @@ static int evict(void)
 	}
 	if (!victim) {
 		same(model_qlen(), 1);
-		check(t.m.straight.packet, "no flow to drop from");
-		leave(skb, &t.m.straight, false);
-		t.m.straight.packet = NULL;
-		t.coverage[C_DROP_STRAIGHT]++;
+		check(t.m.bypass.packet, "no flow to drop from");
+		leave(skb, &t.m.bypass, false);
+		t.m.bypass.packet = NULL;
+		t.coverage[C_DROP_BYPASS]++;
 		t.dropped++;
 		return STRAIGHT;
 	}
 	slot = slot_of(victim);
 	model_check_victim(slot);
-	in_turn = slot == t.m.turn;
+	in_turn = slot == t.m.sending;
 	want = model_take(slot);
 	if (in_turn)
-		t.coverage[t.m.turn == NONE ? C_TURN_DROPPED :
-					      C_DROP_IN_TURN]++;
+		t.coverage[t.m.sending == NONE ? C_BURST_DROPPED :
+					      C_DROP_IN_BURST]++;
 	leave(skb, &want, false);
 	t.dropped++;
 	return slot;
@@ -1195,8 +1195,8 @@ static void overlimit(int slot)
 }
 
 /* A socket pays for a packet whose truesize is odd enough. */
-static void enqueue_urge(int hash, u32 len, u32 truesize,
-			 enum reframer_urge urge)
+static void enqueue_flush(int hash, u32 len, u32 truesize,
+			  enum reframer_flush flush)
 {
 	bool paid = truesize % 16 == 15;
 	struct packet *packet = calloc(1, sizeof(*packet));
@@ -1218,18 +1218,18 @@ static void enqueue_urge(int hash, u32 len, u32 truesize,
 	else
 		slot = reframer_flow_at(t.e, hash - HASHES, t.hash[hash]);
 	model_place(slot, &entry);
-	needs_time = model_needs_time(&t.m.queue[slot], &entry, urge);
-	pressed = reframer_arrive(t.e, slot, &packet->skb, t.hash[hash], urge);
+	needs_time = model_needs_time(&t.m.queue[slot], &entry, flush);
+	pressed = reframer_arrive(t.e, slot, &packet->skb, t.hash[hash], flush);
 	same(t.clock_reads - clock_reads, needs_time);
 	if (needs_time) {
 		t.coverage[C_TIMER_OVERTAKEN] += oldest_held() && t.clock >
 			oldest_held()->arrival + t.e->conf.delay;
-		model_look();
+		model_read_clock();
 	}
-	model_arrive(slot, &entry, urge);
+	model_arrive(slot, &entry, flush);
 	same(pressed, model_under_pressure());
 	if (pressed)
-		model_press();
+		model_make_all_due();
 	if (!below(8)) {
 		packet->skb.truesize += 1000;
 		packet->skb.wmem = !paid;
@@ -1245,9 +1245,9 @@ static void enqueue_urge(int hash, u32 len, u32 truesize,
 /* So many calls of reframer_next() may a flow wait, see reframer_engine.h. */
 static u64 calls_most(int due_before)
 {
-	return REFRAMER_STALE_MAX +
+	return REFRAMER_CLOCK_AGE_MAX +
 	       (2 + due_before + due_before / 2) * (u64)t.e->conf.burst +
-	       t.m.queue[FORMER].n;
+	       t.m.queue[OLD_KEY].n;
 }
 
 /* One call more for all flows whose deadline is over */
@@ -1290,7 +1290,7 @@ static void check_calls(int slot)
 static bool dequeue(void)
 {
 	struct reframer_engine *e = t.e;
-	bool queued = t.timer_queued, due, none_due, straight;
+	bool queued = t.timer_queued, due, none_due, bypass;
 	int slot = NONE;
 	struct sk_buff *skb;
 	struct entry want;
@@ -1298,25 +1298,25 @@ static bool dequeue(void)
 
 	count_calls();
 	due = reframer_check_due(e);
-	skb = reframer_idle(e, due) ? NULL : reframer_next(e, due);
+	skb = reframer_is_idle(e, due) ? NULL : reframer_next(e, due);
 
-	none_due = !t.m.held.n || (t.m.settled && ++t.m.stale < 16 && queued);
-	straight = t.m.straight.packet;
-	if (straight && !none_due) {
-		t.m.settled = false;
-		t.coverage[C_STRAIGHT_LAST]++;
-	} else if (!straight && t.m.turn == NONE &&
+	none_due = !t.m.held.n || (t.m.none_due && ++t.m.clock_age < 16 && queued);
+	bypass = t.m.bypass.packet;
+	if (bypass && !none_due) {
+		t.m.none_due = false;
+		t.coverage[C_BYPASS_LAST]++;
+	} else if (!bypass && t.m.sending == NONE &&
 		   (!none_due || t.m.ready.n)) {
-		arm = model_settle(queued);
+		arm = model_dispatch(queued);
 		model_release_due();
 	}
-	check(!skb == !(straight || t.m.ready.n), "%s to send",
+	check(!skb == !(bypass || t.m.ready.n), "%s to send",
 	      skb ? "nothing" : "there is a packet");
 	if (arm)
 		check(t.timer_queued && t.timer_at == arm,
 		      "the timer is not armed for the oldest flow");
 	if (skb) {
-		if (!straight)
+		if (!bypass)
 			slot = t.m.ready.slot[0];
 		want = model_pop();
 		leave(skb, &want, true);
@@ -1364,7 +1364,7 @@ static void drain(void)
 static void clock_advance(u64 ns)
 {
 	t.clock += ns;
-	if (!t.timer_queued || t.clock < t.timer_at + t.timer_late)
+	if (!t.timer_queued || t.clock < t.timer_at + t.timer_latency)
 		return;
 	t.coverage[C_TIMER_LATE] += t.clock > t.timer_at;
 	expire();
@@ -1378,8 +1378,8 @@ static void change(const struct reframer_config *conf)
 	int i;
 
 	if (conf->key != e->conf.key) {
-		reframer_rekey(e, t.clock);
-		model_rekey();
+		reframer_change_key(e, t.clock);
+		model_change_key();
 		check_all();
 	}
 	e->conf = *conf;
@@ -1389,26 +1389,26 @@ static void change(const struct reframer_config *conf)
 		check_all();
 		t.coverage[C_DROP_CHANGE]++;
 	}
-	t.coverage[C_CHANGE_IN_TURN] += t.m.turn != NONE;
-	reframer_resettle(e, t.clock);
+	t.coverage[C_CHANGE_IN_BURST] += t.m.sending != NONE;
+	reframer_config_changed(e, t.clock);
 	t.changed_at = t.clock;
 	reframer_timer_arm(e, t.changed_at);
 
 	t.m.told = t.clock;
 	t.m.armed = false;
-	t.m.settled = false;
+	t.m.none_due = false;
 	for (i = 0; i < (int)e->conf.flows; i++)
 		t.m.queue[i].overdue = false;
 	held = t.m.held;
 	for (i = 0; i < held.n; i++) {
 		if (model_full(&t.m.queue[held.slot[i]])) {
-			model_release(held.slot[i], REFRAMER_FULL);
+			model_release(held.slot[i], REFRAMER_RELEASE_FULL);
 			t.coverage[C_CHANGE_FULL]++;
 		}
 	}
 	if (model_under_pressure()) {
 		t.coverage[C_CHANGE_PRESSURE] += t.m.held.n > 0;
-		model_press();
+		model_make_all_due();
 	}
 	check_all();
 }
@@ -1436,7 +1436,7 @@ static void create(const struct reframer_config *conf)
 	reframer_engine_init(e);
 	t.e = e;
 	memset(&t.m, 0, sizeof(t.m));
-	t.m.turn = NONE;
+	t.m.sending = NONE;
 	for (i = 0; i < FLOWS_MAX; i++)
 		t.m.taken[i] = REFRAMER_WAYS - 1;
 	memset(t.hash_in, 0, sizeof(t.hash_in));

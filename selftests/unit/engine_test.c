@@ -20,7 +20,7 @@ static struct {
 	int hash_first, hash_n;		/* in use in this phase */
 	bool hash_skewed;
 	int class_n, class_share;	/* of 100 packets */
-	int urge_share;
+	int flush_share;
 	bool len_alike;			/* flows of about one size */
 	int enqueue_share;		/* of 1000 operations */
 	bool drained_by_core;		/* dequeue after enqueue */
@@ -80,7 +80,7 @@ static void random_phase(void)
 	traffic.hash_skewed = below(2);
 	traffic.class_n = PICK(1, 8, t.e->conf.flows);
 	traffic.class_share = PICK(0, 0, 5, 60);
-	traffic.urge_share = PICK(0, 0, 3, 30);
+	traffic.flush_share = PICK(0, 0, 3, 30);
 	traffic.len_alike = !below(4);
 	traffic.enqueue_share = PICK(300, 500, 700, 900, 970);
 	traffic.drained_by_core = below(4);
@@ -89,7 +89,7 @@ static void random_phase(void)
 
 static void random_enqueue(void)
 {
-	enum reframer_urge urge = REFRAMER_NO_URGE;
+	enum reframer_flush flush = REFRAMER_NO_FLUSH;
 	u32 hash = below(traffic.hash_n), len, truesize;
 
 	if (traffic.hash_skewed)
@@ -97,15 +97,15 @@ static void random_enqueue(void)
 	hash += traffic.hash_first;
 	if ((int)below(100) < traffic.class_share)
 		hash = CLASS(below(traffic.class_n));
-	if ((int)below(100) < traffic.urge_share)
-		urge = PICK(REFRAMER_URGE_PUSH, REFRAMER_URGE_EXPRESS);
+	if ((int)below(100) < traffic.flush_share)
+		flush = PICK(REFRAMER_FLUSH_PUSH, REFRAMER_FLUSH_CONTROL);
 	len = below(8) ? PICK(60, 60, 100, 1514) : 60 + below(65536);
 	if (traffic.len_alike)
 		len = 1000 + below(500);
 	truesize = below(32) ? 256 + below(2) * below(len) :
 			       PICK(20000, min_t(u32, t.e->conf.memory_limit,
 						 300000));
-	enqueue_urge(hash, len, truesize, urge);
+	enqueue_flush(hash, len, truesize, flush);
 	if (traffic.drained_by_core)
 		run();
 }
@@ -145,8 +145,8 @@ static void random_operation(void)
 		else
 			reset();
 	} else if (choice < 8) {
-		reframer_press(t.e);
-		model_press();
+		reframer_make_all_due(t.e);
+		model_make_all_due();
 		check_all();
 	} else if (choice < 14) {
 		t.coverage[C_TIMER_EARLY] += t.timer_queued &&
@@ -223,7 +223,7 @@ static void directed(const struct reframer_config *conf, u32 step)
 
 static void enqueue(int hash, u32 len, u32 truesize)
 {
-	enqueue_urge(hash, len, truesize, REFRAMER_NO_URGE);
+	enqueue_flush(hash, len, truesize, REFRAMER_NO_FLUSH);
 }
 
 static void arrive(int hash, int packets)
@@ -261,7 +261,7 @@ static void test_grouping(void)
 	same(t.e->stats.runs_out, 16);
 	same(stats().bursts, 16);
 	same(stats().burst_hist[3], 16);
-	same(stats().releases[REFRAMER_DEADLINE], 16);
+	same(stats().releases[REFRAMER_RELEASE_DEADLINE], 16);
 	same(t.e->stats.hold_max, 1000);
 	same(t.e->stats.hold_sum, 1000 * 16 - 15 * 16 / 2);
 	same(t.e->stats.late_max, 0);
@@ -293,7 +293,7 @@ static void test_slack(void)
 }
 
 /*
- * The automatic slack is a quarter of the delay, or eight times the average lateness
+ * The automatic slack is a quarter of the delay, or eight times the average timer_latency
  * of the timer, if that is more: 300 after one expiry that was late by 300, of which
  * an eighth counts.
  */
@@ -314,7 +314,7 @@ static void test_late_timer(void)
 		arrive(3, 1);
 		t.clock += 699;
 		drain();
-		same(t.e->lateness, late);
+		same(t.e->timer_latency, late);
 		same(sent(), late ? 3 : 2);
 		t.clock += 1000;
 		drain();
@@ -354,9 +354,9 @@ static void test_overtaken_timer(void)
 	same(sent(), 3);
 	t.clock += 100;
 	drain();			/* nothing is due, but it is late */
-	same(t.e->lateness, 610);
+	same(t.e->timer_latency, 610);
 	same(sent(), 3);
-	same(stats().releases[REFRAMER_DEADLINE], 2);
+	same(stats().releases[REFRAMER_RELEASE_DEADLINE], 2);
 	t.clock += 1000;
 	drain();
 	same(sent(), 6);
@@ -386,12 +386,12 @@ static void test_stale_clock(void)
 	directed(&conf, 1);
 	for (i = 0; i < 16; i++)
 		arrive(i, 1);
-	t.timer_late = 500000;
+	t.timer_latency = 500000;
 	for (i = 0; !sent(); i++) {
 		clock_advance(1000);
 		arrive(i % 16, 1);
 	}
-	same(i, 64 + REFRAMER_STALE_MAX - 1);
+	same(i, 64 + REFRAMER_CLOCK_AGE_MAX - 1);
 	same(t.hash_out[0], 1);
 	destroy();
 }
@@ -401,7 +401,7 @@ static void test_stale_clock(void)
  * which a closed loop has the next one ready.  Returns how many calls the due flow
  * waits for.
  */
-static int starve(enum reframer_urge urge, int under_way, bool late)
+static int starve(enum reframer_flush flush, int under_way, bool late)
 {
 	struct reframer_config conf = usual;
 	int calls;
@@ -409,16 +409,16 @@ static int starve(enum reframer_urge urge, int under_way, bool late)
 	conf.burst = 4;
 	directed(&conf, 1);
 	arrive(0, 1);
-	t.timer_late = late ? 1000000 : 0;
+	t.timer_latency = late ? 1000000 : 0;
 	while (under_way--)
-		enqueue_urge(1, 1250, 2304, urge);
+		enqueue_flush(1, 1250, 2304, flush);
 	t.clock += conf.delay;
 	if (!late)
 		expire();
 	for (calls = 0; !t.hash_out[0]; calls++) {
 		check(calls < 100, "starved");
 		if (dequeue())
-			enqueue_urge(1, 1250, 2304, urge);
+			enqueue_flush(1, 1250, 2304, flush);
 	}
 	destroy();
 	return calls;
@@ -430,11 +430,11 @@ static void test_no_starvation(void)
 
 	for (n = 1; n <= 3; n++) {
 		/* one goes straight before it */
-		same(starve(REFRAMER_URGE_PUSH, n, false), 1 + 1);
+		same(starve(REFRAMER_FLUSH_PUSH, n, false), 1 + 1);
 		/* more do while nobody looks; or one goes straight, and bursts of 4 */
-		same(starve(REFRAMER_URGE_PUSH, n, true),
-		     n == 1 ? REFRAMER_STALE_MAX + 1 : 1 + 4 * 4 + 1);
-		same(starve(REFRAMER_NO_URGE, n, false), 1);
+		same(starve(REFRAMER_FLUSH_PUSH, n, true),
+		     n == 1 ? REFRAMER_CLOCK_AGE_MAX + 1 : 1 + 4 * 4 + 1);
+		same(starve(REFRAMER_NO_FLUSH, n, false), 1);
 	}
 }
 
@@ -450,7 +450,7 @@ static void test_full(void)
 	same(sent(), 1);
 	run();
 	same(sent(), 4);
-	same(stats().releases[REFRAMER_FULL], 1);
+	same(stats().releases[REFRAMER_RELEASE_FULL], 1);
 	destroy();
 
 	conf.burst = 64;
@@ -661,7 +661,7 @@ static void test_change(void)
 }
 
 /* Packets that must all go straight through, each later than the delay. */
-static void straight(int hash, int packets)
+static void bypass(int hash, int packets)
 {
 	while (packets--) {
 		t.clock += 2 * (u64)t.e->conf.delay;
@@ -691,29 +691,29 @@ static void test_prediction(void)
 	directed(&conf, 1);
 
 	/* two probes in vain; of 1, 3, 7, 7 packets then the first ends them */
-	straight(1, 2 + 1);
-	straight(1, 2 + 3);
-	straight(1, 2 + 7);
-	straight(1, 2 + 7);
+	bypass(1, 2 + 1);
+	bypass(1, 2 + 3);
+	bypass(1, 2 + 7);
+	bypass(1, 2 + 7);
 	same(t.clock_reads, 4 * 3);
 	t.clock += conf.delay + 1;
 	arrive(1, 1);
 	same(t.e->qlen, 0);
-	same(stats().releases[REFRAMER_PREDICTED], 3 + 5 + 9 + 9 + 1);
+	same(stats().releases[REFRAMER_RELEASE_ADAPTIVE], 3 + 5 + 9 + 9 + 1);
 
 	/* holds in vain: 1, 3, 7, ... 511 */
 	for (i = 1; i <= 12; i++) {
-		straight(0, 1);
+		bypass(0, 1);
 		t.clock += conf.delay - 1;
 		hold(0, 1);
-		same(t.e->stats.holds_vain, i);
+		same(t.e->stats.holds_wasted, i);
 		reads = t.clock_reads;
-		straight(0, (1 << (i < 9 ? i : 9)) - 1);
+		bypass(0, (1 << (i < 9 ? i : 9)) - 1);
 		same(t.clock_reads, reads);
 	}
 
 	/* holds that pay */
-	straight(0, 1);
+	bypass(0, 1);
 	for (i = 1; i <= 5; i++) {
 		hold(0, 2);
 		same(t.e->stats.holds_paid, i);
@@ -721,12 +721,12 @@ static void test_prediction(void)
 	for (i = 1; i <= 7; i++)
 		hold(0, 1);
 	reads = t.clock_reads;
-	straight(0, (1 << (9 - 5 + 1)) - 1);
+	bypass(0, (1 << (9 - 5 + 1)) - 1);
 	same(t.clock_reads, reads);
-	same(t.e->stats.holds_vain, 12 + 7);
+	same(t.e->stats.holds_wasted, 12 + 7);
 
 	/* a hold that is cut short proves nothing, half the delay does */
-	straight(0, 1);
+	bypass(0, 1);
 	t.clock += 1;
 	for (i = 0; i < 3; i++) {
 		arrive(0, 1);
@@ -736,8 +736,8 @@ static void test_prediction(void)
 		change(&conf);
 		run();
 	}
-	same(t.e->stats.holds_vain, 12 + 7 + 1);
-	straight(0, 1);
+	same(t.e->stats.holds_wasted, 12 + 7 + 1);
+	bypass(0, 1);
 	destroy();
 }
 
@@ -745,7 +745,7 @@ static void test_prediction(void)
  * Where holds pay, a flow gets all credit with its first good probe, and again
  * until it has wasted that four times; and its first eight packets are probes.
  */
-static void test_trust(void)
+static void test_global_credit_high(void)
 {
 	struct reframer_config conf = usual;
 	u64 reads;
@@ -753,66 +753,66 @@ static void test_trust(void)
 
 	conf.adaptive = 1;
 	directed(&conf, 1);
-	straight(0, 1);
+	bypass(0, 1);
 	for (i = 1; i <= 11; i++) {
-		same(t.e->trust, 3 * (i - 1));
+		same(t.e->global_credit, 3 * (i - 1));
 		hold(0, 2);
 	}
 	for (i = 0; i < 5; i++) {
-		straight(1, 1);
+		bypass(1, 1);
 		for (n = 0; n < (i < 4 ? 7 : 1); n++)
 			hold(1, 1);
-		straight(1, (2 << i) - 1);
-		while (t.e->trust < 63)
+		bypass(1, (2 << i) - 1);
+		while (t.e->global_credit < 63)
 			hold(0, 2);
 	}
-	same(t.e->stats.holds_vain, 4 * 7 + 1);
+	same(t.e->stats.holds_wasted, 4 * 7 + 1);
 	reads = t.clock_reads;
-	straight(2, 8 + 7);
+	bypass(2, 8 + 7);
 	same(t.clock_reads - reads, 8 + 1);
 
 	/* just too little trust */
 	conf.adaptive = 0;
 	change(&conf);
-	while (t.e->trust > 31)
+	while (t.e->global_credit > 31)
 		hold(0, 1);
 	conf.adaptive = 1;
 	change(&conf);
-	straight(2, 1);
+	bypass(2, 1);
 	hold(2, 1);
-	straight(2, 1);
+	bypass(2, 1);
 	destroy();
 }
 
 /* Where holds are in vain, a flow is held after two good probes in a row. */
-static void test_distrust(void)
+static void test_global_credit_low(void)
 {
 	struct reframer_config conf = usual;
 	int i;
 
 	directed(&conf, 1);
 	for (i = 0; i < 40; i++) {
-		same(t.e->trust, i < 32 ? -i : -32);
+		same(t.e->global_credit, i < 32 ? -i : -32);
 		hold(i, 1);
 	}
 	conf.adaptive = 1;
 	change(&conf);
 	for (i = 0; i < 6; i++) {
-		straight(50 + i, 1);
+		bypass(50 + i, 1);
 		t.clock++;
 		arrive(50 + i, 1);
 		same(t.e->qlen, 0);
 		/* one that is too late, and it begins again */
 		if (i == 0) {
-			straight(50, 1);
+			bypass(50, 1);
 			t.clock++;
 			arrive(50, 1);
 			same(t.e->qlen, 0);
 		}
 		hold(50 + i, 2);
 	}
-	same(t.e->trust, -32 + 6 * 3);
-	straight(60, 1);
+	same(t.e->global_credit, -32 + 6 * 3);
+	bypass(60, 1);
 	hold(60, 2);
 	destroy();
 }
@@ -820,18 +820,18 @@ static void test_distrust(void)
 static void test_push(void)
 {
 	struct reframer_config conf = usual;
-	enum reframer_urge urge;
+	enum reframer_flush flush;
 	u64 reads;
 
-	for (urge = REFRAMER_URGE_PUSH; urge <= REFRAMER_URGE_EXPRESS; urge++) {
-		enum reframer_reason reason = urge == REFRAMER_URGE_PUSH ?
-					      REFRAMER_PUSH : REFRAMER_EXPRESS;
+	for (flush = REFRAMER_FLUSH_PUSH; flush <= REFRAMER_FLUSH_CONTROL; flush++) {
+		enum reframer_reason reason = flush == REFRAMER_FLUSH_PUSH ?
+					      REFRAMER_RELEASE_PUSH : REFRAMER_RELEASE_CONTROL;
 
 		directed(&conf, 1);
 		arrive(0, 1);
 		arrive(1, 3);
 		t.clock += 10;
-		enqueue_urge(1, 100, 256, urge);
+		enqueue_flush(1, 100, 256, flush);
 		run();
 		same(t.hash_out[1], 4);
 		same(stats().releases[reason], 1);
@@ -839,8 +839,8 @@ static void test_push(void)
 
 		/* alone, and those that come before it is sent */
 		reads = t.clock_reads;
-		enqueue_urge(2, 100, 256, urge);
-		enqueue_urge(2, 100, 256, urge);
+		enqueue_flush(2, 100, 256, flush);
+		enqueue_flush(2, 100, 256, flush);
 		enqueue(2, 100, 256);
 		same(t.clock_reads, reads);
 		run();
@@ -854,18 +854,18 @@ static void test_push(void)
 	conf.adaptive = 1;
 	directed(&conf, 1);
 	arrive(0, 1);
-	enqueue_urge(0, 100, 256, REFRAMER_URGE_PUSH);
+	enqueue_flush(0, 100, 256, REFRAMER_FLUSH_PUSH);
 	run();
 	same(sent(), 2);
 	hold(0, 1);
-	enqueue_urge(1, 100, 256, REFRAMER_URGE_PUSH);
+	enqueue_flush(1, 100, 256, REFRAMER_FLUSH_PUSH);
 	run();
 	arrive(1, 1);
 	same(t.e->qlen, 0);
 	destroy();
 }
 
-static void test_rekey(void)
+static void test_change_key(void)
 {
 	struct reframer_config conf = usual;
 	int i;
@@ -882,11 +882,11 @@ static void test_rekey(void)
 	/* three flows become one, in which 10 packets go before any other */
 	conf.key = 1;
 	change(&conf);
-	same(stats().releases[REFRAMER_PRESSURE], 2);
+	same(stats().releases[REFRAMER_RELEASE_PRESSURE], 2);
 	for (i = 0; i < 4; i++)
 		t.hash[i] = 5;
 	for (i = 0; i < 4; i++)
-		enqueue_urge(i, 100, 256, REFRAMER_URGE_EXPRESS);
+		enqueue_flush(i, 100, 256, REFRAMER_FLUSH_CONTROL);
 	for (i = 0; i < 6; i++)
 		check(dequeue(), "nothing to send");
 	same(t.hash_out[0] + t.hash_out[1] + t.hash_out[2], 7);
@@ -897,7 +897,7 @@ static void test_rekey(void)
 	for (i = 0; i < 4; i++)
 		t.hash[i] = 8U * i ?: NO_LOW_BITS;
 	for (i = 3; i >= 0; i--)
-		enqueue_urge(i, 100, 256, REFRAMER_URGE_EXPRESS);
+		enqueue_flush(i, 100, 256, REFRAMER_FLUSH_CONTROL);
 	for (i = 0; i < 4; i++)
 		check(dequeue(), "nothing to send");
 	same(t.hash_out[0], 2);
@@ -919,15 +919,15 @@ static void test_known_flows(void)
 	conf.adaptive = 1;
 	directed(&conf, 8 << 16);	/* one set */
 	for (i = 1; i <= 8; i++) {
-		straight(i, 1);
+		bypass(i, 1);
 		hold(i, 2);
 	}
 	for (i = 1; i <= 8; i++)
 		hold(i, 1);
-	straight(9, 1);			/* in place of 1, the oldest */
+	bypass(9, 1);			/* in place of 1, the oldest */
 	for (i = 2; i <= 8; i++)
 		hold(i, 1);
-	straight(1, 1);
+	bypass(1, 1);
 	destroy();
 }
 
@@ -977,10 +977,10 @@ static const struct {
 	{ "what a socket pays for takes no memory", test_paid_memory },
 	{ "a change holds for what is held", test_change },
 	{ "flows are held that repay it", test_prediction },
-	{ "where holds pay, new flows are trusted", test_trust },
-	{ "where they are in vain, new flows are not", test_distrust },
-	{ "an urgent packet takes its flow along", test_push },
-	{ "a change of the key overtakes nobody", test_rekey },
+	{ "where holds pay, new flows are trusted", test_global_credit_high },
+	{ "where they are in vain, new flows are not", test_global_credit_low },
+	{ "an packet that flushes takes its flow along", test_push },
+	{ "a change of the key overtakes nobody", test_change_key },
 	{ "a flow is known until eight others came", test_known_flows },
 	{ "a class is always in its slot", test_class },
 };

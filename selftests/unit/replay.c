@@ -24,7 +24,7 @@ static bool timer_queued(void);
 static void timer_arm(u64 expires);
 #define reframer_timer_queued(e)	timer_queued()
 #define reframer_timer_arm(e, expires)	timer_arm(expires)
-#define reframer_timer_late(e)		0	/* never */
+#define reframer_timer_latency(e)		0	/* never */
 #include "reframer_engine.h"
 #include "reframer_options.h"
 
@@ -65,7 +65,7 @@ struct arrival {
 	u32 flow;
 	u32 bytes;
 	u32 number;		/* keeps the order of those at the same time */
-	u8 urge;		/* enum reframer_urge */
+	u8 flush;		/* enum reframer_flush */
 	bool mouse;		/* of a flow that has nothing to gain */
 };
 
@@ -214,7 +214,7 @@ static void on_release(const struct sk_buff *head, u32 packets, u64 hold)
  */
 
 static noinline void enqueue(struct packet *p, u32 hash,
-			     enum reframer_urge urge)
+			     enum reframer_flush flush)
 {
 	struct reframer_engine *e = &r.e;
 	u32 slot = reframer_flow_find(e, hash);
@@ -226,17 +226,17 @@ static noinline void enqueue(struct packet *p, u32 hash,
 			guess_arrival(g);
 			r.clocks++;
 		}
-		if (!urge && !e->flows[slot].qlen && !guess_hold(g, &p->arrival))
-			urge = REFRAMER_URGE_EXPRESS;
+		if (!flush && !e->flows[slot].qlen && !guess_hold(g, &p->arrival))
+			flush = REFRAMER_FLUSH_CONTROL;
 	}
-	reframer_arrive(e, slot, &p->skb, hash, urge);
+	reframer_arrive(e, slot, &p->skb, hash, flush);
 }
 
 static noinline struct packet *dequeue(void)
 {
 	bool due = reframer_check_due(&r.e);
 
-	return reframer_idle(&r.e, due) ?
+	return reframer_is_idle(&r.e, due) ?
 	       NULL : (struct packet *)reframer_next(&r.e, due);
 }
 
@@ -389,14 +389,14 @@ static void run(const struct traffic *t, enum predictor which, u32 slack)
 	for (;;) {
 		p = arrival_next();
 		if (p) {
-			enum reframer_urge urge = p->arrival.urge;
+			enum reframer_flush flush = p->arrival.flush;
 
 			r.now = p->arrival.at;
 			p->skb.cb.pkt_len = p->arrival.bytes;
 			p->skb.truesize = p->arrival.bytes + 768;
-			if (t->nopush && urge == REFRAMER_URGE_PUSH)
-				urge = REFRAMER_NO_URGE;
-			enqueue(p, flow_hash(p->arrival.flow), urge);
+			if (t->nopush && flush == REFRAMER_FLUSH_PUSH)
+				flush = REFRAMER_NO_FLUSH;
+			enqueue(p, flow_hash(p->arrival.flow), flush);
 		} else if (r.timer_queued) {
 			r.now = r.timer_at;
 			r.timer_queued = false;
@@ -428,7 +428,7 @@ static double per_packet(u64 n)
 
 /*
  * The longest bursts that the delay allows: a flow's first packet opens a
- * window, a full burst or an urge closes it.
+ * window, a full burst or an flush closes it.
  */
 static double optimum(const struct traffic *t)
 {
@@ -443,10 +443,10 @@ static double optimum(const struct traffic *t)
 	assert(window);
 	for (i = 0; i < t->n; i++) {
 		const struct arrival *a = &t->arrival[i];
-		enum reframer_urge urge = a->urge;
+		enum reframer_flush flush = a->flush;
 
-		if (t->nopush && urge == REFRAMER_URGE_PUSH)
-			urge = REFRAMER_NO_URGE;
+		if (t->nopush && flush == REFRAMER_FLUSH_PUSH)
+			flush = REFRAMER_NO_FLUSH;
 		w = &window[a->flow];
 		if (!w->packets || a->at >= w->end) {
 			bursts++;
@@ -456,7 +456,7 @@ static double optimum(const struct traffic *t)
 		}
 		w->packets++;
 		w->bytes += a->bytes;
-		if (urge || w->packets >= REFRAMER_BURST_DEFAULT ||
+		if (flush || w->packets >= REFRAMER_BURST_DEFAULT ||
 		    w->bytes >= REFRAMER_BURST_BYTES_DEFAULT)
 			w->packets = 0;
 	}
@@ -469,7 +469,7 @@ static double optimum(const struct traffic *t)
  */
 
 static void arrive(struct traffic *t, u64 at, u32 flow, u32 bytes,
-		   enum reframer_urge urge, bool mouse)
+		   enum reframer_flush flush, bool mouse)
 {
 	if (!(t->n & (t->n - 1)))
 		t->arrival = realloc(t->arrival, (t->n ? t->n * 2 : 1) *
@@ -477,7 +477,7 @@ static void arrive(struct traffic *t, u64 at, u32 flow, u32 bytes,
 	assert(t->arrival);
 	t->arrival[t->n] = (struct arrival) {
 		.at = at + US, .flow = flow, .bytes = bytes, .number = t->n,
-		.urge = urge, .mouse = mouse,
+		.flush = flush, .mouse = mouse,
 	};
 	t->n++;
 	if (flow >= t->flows)
@@ -597,7 +597,7 @@ static void changing(struct traffic *t)
 /* tables/NAME.txt: lines of "ns flow bytes [P|E]", and comments */
 static void recorded(struct traffic *t, const char *name)
 {
-	char path[256], line[256], urge;
+	char path[256], line[256], flush;
 	u32 flow, bytes;
 	FILE *f;
 	u64 at;
@@ -612,14 +612,14 @@ static void recorded(struct traffic *t, const char *name)
 	while (fgets(line, sizeof(line), f)) {
 		if (line[0] == '#')
 			continue;
-		urge = 0;
-		n = sscanf(line, "%llu %u %u %c", &at, &flow, &bytes, &urge);
-		if (n < 3 || (n == 4 && urge != 'P' && urge != 'E')) {
+		flush = 0;
+		n = sscanf(line, "%llu %u %u %c", &at, &flow, &bytes, &flush);
+		if (n < 3 || (n == 4 && flush != 'P' && flush != 'E')) {
 			fprintf(stderr, "%s: %s", path, line);
 			exit(1);
 		}
-		arrive(t, at, flow, bytes, urge == 'P' ? REFRAMER_URGE_PUSH :
-		       urge == 'E' ? REFRAMER_URGE_EXPRESS : REFRAMER_NO_URGE,
+		arrive(t, at, flow, bytes, flush == 'P' ? REFRAMER_FLUSH_PUSH :
+		       flush == 'E' ? REFRAMER_FLUSH_CONTROL : REFRAMER_NO_FLUSH,
 		       false);
 	}
 	fclose(f);
@@ -762,7 +762,7 @@ static void table_open_loop(void)
 		for (j = 0; j < COMPARED; j++) {
 			run(&traffic[i], compared[j], SLACK_DEFAULT);
 			printf(" %.2f, %.1f, %.0f |", burst(), mean_hold(),
-			       1000 * per_packet(r.e.stats.holds_vain));
+			       1000 * per_packet(r.e.stats.holds_wasted));
 		}
 		printf("\n");
 	}
@@ -783,7 +783,7 @@ static void table_closed_loop(void)
 		for (j = 0; j < COMPARED - 1; j++) {
 			run(&traffic[i], compared[j], SLACK_DEFAULT);
 			printf(" %.1f, %.0f, %.1f %% |", mean_hold(),
-			       1000 * per_packet(r.e.stats.holds_vain),
+			       1000 * per_packet(r.e.stats.holds_wasted),
 			       100.0 * end / r.now);
 		}
 		printf("\n");
@@ -854,7 +854,7 @@ static void report(const struct traffic *t)
 		       (double)r.mice_hold_max / US);
 	printf("holds paid %llu vain %llu\n"
 	       "timers %llu clock reads %llu (%.3f per packet)\n",
-	       s->holds_paid, s->holds_vain, s->timers, r.clocks,
+	       s->holds_paid, s->holds_wasted, s->timers, r.clocks,
 	       per_packet(r.clocks));
 }
 
@@ -937,10 +937,10 @@ static void test_clients(void)
 		run(t, SHIPPED, SLACK_DEFAULT);
 		most = t->clients.n * REFRAMER_BACKOFF_MAX +
 		       (t->n >> REFRAMER_BACKOFF_MAX);
-		check(r.e.stats.holds_vain <= most &&
+		check(r.e.stats.holds_wasted <= most &&
 		      r.hold <= most * DELAY,
 		      "%s: %llu holds in vain, %llu ns in all", t->name,
-		      r.e.stats.holds_vain, r.hold);
+		      r.e.stats.holds_wasted, r.hold);
 	}
 }
 

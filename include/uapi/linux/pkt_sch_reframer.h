@@ -59,7 +59,7 @@ enum tca_reframer {
 
 /*
  * The default of TCA_REFRAMER_SLACK: a quarter of the delay, or eight times
- * TCA_REFRAMER_STATS_LATE_MEAN if that is more, up to the delay.
+ * TCA_REFRAMER_STATS_TIMER_LATENCY if that is more, up to the delay.
  */
 #define REFRAMER_SLACK_AUTO		0xffffffffU
 
@@ -121,20 +121,20 @@ enum tca_reframer_xstats {
  * @TCA_REFRAMER_STATS_RELEASE_PRESSURE: u64, the qdisc was near a limit, or the key
  *	was changed
  * @TCA_REFRAMER_STATS_RELEASE_PUSH: u64, a packet came that ends a message
- * @TCA_REFRAMER_STATS_RELEASE_EXPRESS: u64, a packet came that must not wait
- * @TCA_REFRAMER_STATS_RELEASE_PREDICTED: u64, not held, because holding this flow
+ * @TCA_REFRAMER_STATS_RELEASE_CONTROL: u64, a packet came that must not wait
+ * @TCA_REFRAMER_STATS_RELEASE_ADAPTIVE: u64, not held, because holding this flow
  *	has not been paying
  * @TCA_REFRAMER_STATS_HOLDS_PAID: u64, holds that gathered more than one packet
- * @TCA_REFRAMER_STATS_HOLDS_VAIN: u64, holds of half the delay or more that did not
+ * @TCA_REFRAMER_STATS_HOLDS_WASTED: u64, holds of half the delay or more that did not
  * @TCA_REFRAMER_STATS_HOLD_SUM: u64, ns, over all releases
  * @TCA_REFRAMER_STATS_HOLD_MAX: u64, ns
  * @TCA_REFRAMER_STATS_HOLD_HIST: u64[], releases by hold: entry 0 counts those of
  *	0 ns, entry i those of 2^(i-1) to 2^i - 1 ns, the last entry also all that
  *	are longer
  * @TCA_REFRAMER_STATS_LATE_MAX: u64, ns, most by which a hold exceeded the delay
- * @TCA_REFRAMER_STATS_LATE_MEAN: u32, ns, moving average of how late the timer is,
+ * @TCA_REFRAMER_STATS_TIMER_LATENCY: u32, ns, moving average of how late the timer is,
  *	each time at most the delay
- * @TCA_REFRAMER_STATS_TIMERS: u64, expiries of the timer
+ * @TCA_REFRAMER_STATS_TIMER_EXPIRIES: u64, expiries of the timer
  * @TCA_REFRAMER_STATS_SLACK: u32, ns, the slack in effect
  * @TCA_REFRAMER_STATS_FLOWS_HELD: u32, flows that wait
  * @TCA_REFRAMER_STATS_FLOWS_READY: u32, flows that may be sent
@@ -176,16 +176,16 @@ enum tca_reframer_stats {
 	TCA_REFRAMER_STATS_RELEASE_FULL,
 	TCA_REFRAMER_STATS_RELEASE_PRESSURE,
 	TCA_REFRAMER_STATS_RELEASE_PUSH,
-	TCA_REFRAMER_STATS_RELEASE_EXPRESS,
-	TCA_REFRAMER_STATS_RELEASE_PREDICTED,
+	TCA_REFRAMER_STATS_RELEASE_CONTROL,
+	TCA_REFRAMER_STATS_RELEASE_ADAPTIVE,
 	TCA_REFRAMER_STATS_HOLDS_PAID,
-	TCA_REFRAMER_STATS_HOLDS_VAIN,
+	TCA_REFRAMER_STATS_HOLDS_WASTED,
 	TCA_REFRAMER_STATS_HOLD_SUM,
 	TCA_REFRAMER_STATS_HOLD_MAX,
 	TCA_REFRAMER_STATS_HOLD_HIST,
 	TCA_REFRAMER_STATS_LATE_MAX,
-	TCA_REFRAMER_STATS_LATE_MEAN,
-	TCA_REFRAMER_STATS_TIMERS,
+	TCA_REFRAMER_STATS_TIMER_LATENCY,
+	TCA_REFRAMER_STATS_TIMER_EXPIRIES,
 	TCA_REFRAMER_STATS_SLACK,
 	TCA_REFRAMER_STATS_FLOWS_HELD,
 	TCA_REFRAMER_STATS_FLOWS_READY,

@@ -5,16 +5,16 @@
  * discovery).
  *
  * Only the linear part of a packet is read; nothing is pulled or written.  What
- * is not there, or cannot be understood, has no urge.
+ * is not there, or cannot be understood, has no flush.
  */
-#ifndef _REFRAMER_URGE_H
-#define _REFRAMER_URGE_H
+#ifndef _REFRAMER_FLUSH_H
+#define _REFRAMER_FLUSH_H
 
 /* What of a packet makes its flow leave at once */
-enum reframer_urge {
-	REFRAMER_NO_URGE,
-	REFRAMER_URGE_PUSH,	/* the end of a message */
-	REFRAMER_URGE_EXPRESS,	/* it must not wait */
+enum reframer_flush {
+	REFRAMER_NO_FLUSH,
+	REFRAMER_FLUSH_PUSH,	/* the end of a message */
+	REFRAMER_FLUSH_CONTROL,	/* it must not wait */
 };
 
 #define REFRAMER_VLAN_TAGS	2
@@ -28,42 +28,42 @@ enum reframer_urge {
 #define REFRAMER_ND_LAST	137
 
 /* @data: a TCP header, of which at least @len bytes are there */
-static inline enum reframer_urge reframer_tcp_urge(const u8 *data, int len)
+static inline enum reframer_flush reframer_tcp_flush(const u8 *data, int len)
 {
 	return len > REFRAMER_TCP_FLAGS &&
 	       data[REFRAMER_TCP_FLAGS] & REFRAMER_TCP_PUSH ?
-	       REFRAMER_URGE_PUSH : REFRAMER_NO_URGE;
+	       REFRAMER_FLUSH_PUSH : REFRAMER_NO_FLUSH;
 }
 
-static inline enum reframer_urge reframer_ipv4_urge(const u8 *data, int len,
-						    bool push)
+static inline enum reframer_flush reframer_ipv4_flush(const u8 *data, int len,
+						      bool push)
 {
 	int header;
 
 	/* a fragment, even the first one, does not end a message */
 	if (!push || len < 20 || data[9] != IPPROTO_TCP ||
 	    data[6] & 0x3f || data[7])
-		return REFRAMER_NO_URGE;
+		return REFRAMER_NO_FLUSH;
 	header = (data[0] & 0xf) * 4;
 	if (header < 20)
-		return REFRAMER_NO_URGE;
-	return reframer_tcp_urge(data + header, len - header);
+		return REFRAMER_NO_FLUSH;
+	return reframer_tcp_flush(data + header, len - header);
 }
 
-static inline enum reframer_urge reframer_ipv6_urge(const u8 *data, int len,
-						    bool push)
+static inline enum reframer_flush reframer_ipv6_flush(const u8 *data, int len,
+						      bool push)
 {
 	int offset = 40, i;
 	u8 next;
 
 	if (len < offset)
-		return REFRAMER_NO_URGE;
+		return REFRAMER_NO_FLUSH;
 	next = data[6];
 	for (i = 0; i <= REFRAMER_EXT_HEADERS; i++) {
 		if (next == IPPROTO_TCP)
-			return push ? reframer_tcp_urge(data + offset,
+			return push ? reframer_tcp_flush(data + offset,
 							len - offset) :
-				      REFRAMER_NO_URGE;
+				      REFRAMER_NO_FLUSH;
 		if (len - offset < 8)
 			break;
 		data += offset;
@@ -72,7 +72,7 @@ static inline enum reframer_urge reframer_ipv6_urge(const u8 *data, int len,
 		case IPPROTO_ICMPV6:
 			return data[0] >= REFRAMER_ND_FIRST &&
 			       data[0] <= REFRAMER_ND_LAST ?
-			       REFRAMER_URGE_EXPRESS : REFRAMER_NO_URGE;
+			       REFRAMER_FLUSH_CONTROL : REFRAMER_NO_FLUSH;
 		case IPPROTO_HOPOPTS:
 		case IPPROTO_ROUTING:
 		case IPPROTO_DSTOPTS:
@@ -84,30 +84,30 @@ static inline enum reframer_urge reframer_ipv6_urge(const u8 *data, int len,
 		case IPPROTO_FRAGMENT:
 			/* go on only if it is all of the datagram */
 			if (data[2] || data[3] & 0xf9)
-				return REFRAMER_NO_URGE;
+				return REFRAMER_NO_FLUSH;
 			offset = 8;
 			break;
 		default:
-			return REFRAMER_NO_URGE;
+			return REFRAMER_NO_FLUSH;
 		}
 		if (len < offset)
 			break;
 		next = data[0];
 	}
-	return REFRAMER_NO_URGE;
+	return REFRAMER_NO_FLUSH;
 }
 
 /*
  * @data: the network header of @protocol (ETH_P_*, host byte order) or the VLAN
  * tag before it, of which at least @len bytes are there
  */
-static inline enum reframer_urge reframer_header_urge(const u8 *data, int len,
-						      u16 protocol, bool push)
+static inline enum reframer_flush reframer_header_flush(const u8 *data, int len,
+							u16 protocol, bool push)
 {
 	int tags;
 
 	if (likely(protocol == ETH_P_IP))
-		return reframer_ipv4_urge(data, len, push);
+		return reframer_ipv4_flush(data, len, push);
 	for (tags = 0; tags < REFRAMER_VLAN_TAGS && len >= 4 &&
 	     (protocol == ETH_P_8021Q || protocol == ETH_P_8021AD); tags++) {
 		protocol = data[2] << 8 | data[3];
@@ -116,13 +116,13 @@ static inline enum reframer_urge reframer_header_urge(const u8 *data, int len,
 	}
 	switch (protocol) {
 	case ETH_P_ARP:
-		return REFRAMER_URGE_EXPRESS;
+		return REFRAMER_FLUSH_CONTROL;
 	case ETH_P_IP:
-		return reframer_ipv4_urge(data, len, push);
+		return reframer_ipv4_flush(data, len, push);
 	case ETH_P_IPV6:
-		return reframer_ipv6_urge(data, len, push);
+		return reframer_ipv6_flush(data, len, push);
 	}
-	return REFRAMER_NO_URGE;
+	return REFRAMER_NO_FLUSH;
 }
 
 #endif

@@ -4,11 +4,11 @@
  * as is linear, and a parser that is written for nothing but to be simple has
  * to come to the same result.
  */
-#define CORPUS		"urge"
+#define CORPUS		"flush"
 #define FUZZ_PREFIXES	true
 #include "fuzz.h"
 
-#include "reframer_urge.h"
+#include "reframer_flush.h"
 
 #define OUT_OF_PACKET	(-1)
 
@@ -20,8 +20,8 @@ static struct {
 
 /* What the inputs must have been, or they have tested less than they could */
 enum {
-	S_URGE,				/* VLAN tags, version of IP, urge */
-	S_BEHIND = S_URGE + 3 * 2 * 3,	/* urgent behind this extension */
+	S_FLUSH,				/* VLAN tags, version of IP, flush */
+	S_BEHIND = S_FLUSH + 3 * 2 * 3,	/* urgent behind this extension */
 	S_FRAGMENT = S_BEHIND + 5,	/* urgent, was it no first fragment, */
 	S_LAST,				/* or no last one */
 	S_OPTIONS,			/* urgent behind options of IPv4 */
@@ -41,37 +41,37 @@ static int octet(int offset)
 	return offset < packet.len ? packet.data[offset] : OUT_OF_PACKET;
 }
 
-static enum reframer_urge tcp(int offset)
+static enum reframer_flush tcp(int offset)
 {
 	int flags = octet(offset + 13);
 
 	if (!packet.push || flags == OUT_OF_PACKET)
-		return REFRAMER_NO_URGE;
+		return REFRAMER_NO_FLUSH;
 	/* FIN, SYN, RST, PSH, URG */
-	return flags & (1 | 2 | 4 | 8 | 32) ? REFRAMER_URGE_PUSH :
-					      REFRAMER_NO_URGE;
+	return flags & (1 | 2 | 4 | 8 | 32) ? REFRAMER_FLUSH_PUSH :
+					      REFRAMER_NO_FLUSH;
 }
 
-static enum reframer_urge ipv4(int offset)
+static enum reframer_flush ipv4(int offset)
 {
 	int words = octet(offset) % 16, fragment;
-	enum reframer_urge urge;
+	enum reframer_flush flush;
 
 	if (octet(offset + 19) == OUT_OF_PACKET || words < 5 ||
 	    octet(offset + 9) != IPPROTO_TCP)
-		return REFRAMER_NO_URGE;
+		return REFRAMER_NO_FLUSH;
 	fragment = octet(offset + 6) * 256 + octet(offset + 7);
-	urge = tcp(offset + words * 4);
-	if (urge && fragment % 0x4000) {
+	flush = tcp(offset + words * 4);
+	if (flush && fragment % 0x4000) {
 		saw(fragment & 0x2000 ? S_FRAGMENT : S_LAST);
-		return REFRAMER_NO_URGE;
+		return REFRAMER_NO_FLUSH;
 	}
-	if (urge && words > 5)
+	if (flush && words > 5)
 		saw(S_OPTIONS);
-	return urge;
+	return flush;
 }
 
-static enum reframer_urge ipv6(int offset)
+static enum reframer_flush ipv6(int offset)
 {
 	static const int extensions[] = {
 		IPPROTO_HOPOPTS, IPPROTO_ROUTING, IPPROTO_DSTOPTS, IPPROTO_AH,
@@ -80,7 +80,7 @@ static enum reframer_urge ipv6(int offset)
 	int next = octet(offset + 6), before = -1, headers, size, type, i;
 
 	if (octet(offset + 39) == OUT_OF_PACKET)
-		return REFRAMER_NO_URGE;
+		return REFRAMER_NO_FLUSH;
 	offset += 40;
 	for (headers = 0; headers <= 8; headers++, offset += size) {
 		if (next == IPPROTO_TCP) {
@@ -90,11 +90,11 @@ static enum reframer_urge ipv6(int offset)
 			return tcp(offset);
 		}
 		if (octet(offset + 7) == OUT_OF_PACKET)
-			return REFRAMER_NO_URGE;
+			return REFRAMER_NO_FLUSH;
 		if (next == IPPROTO_ICMPV6) {
 			type = octet(offset);
 			return type >= 133 && type <= 137 ?
-			       REFRAMER_URGE_EXPRESS : REFRAMER_NO_URGE;
+			       REFRAMER_FLUSH_CONTROL : REFRAMER_NO_FLUSH;
 		}
 		if (next == IPPROTO_HOPOPTS || next == IPPROTO_ROUTING ||
 		    next == IPPROTO_DSTOPTS)
@@ -104,22 +104,22 @@ static enum reframer_urge ipv6(int offset)
 		else if (next == IPPROTO_FRAGMENT)
 			size = 8;
 		else
-			return REFRAMER_NO_URGE;
+			return REFRAMER_NO_FLUSH;
 		/* the offset, and whether more fragments follow */
 		if (next == IPPROTO_FRAGMENT &&
 		    (octet(offset + 2) || octet(offset + 3) & ~6))
-			return REFRAMER_NO_URGE;
+			return REFRAMER_NO_FLUSH;
 		if (octet(offset + size - 1) == OUT_OF_PACKET)
-			return REFRAMER_NO_URGE;
+			return REFRAMER_NO_FLUSH;
 		before = next;
 		next = octet(offset);
 	}
-	return REFRAMER_NO_URGE;
+	return REFRAMER_NO_FLUSH;
 }
 
-static enum reframer_urge expected(int protocol)
+static enum reframer_flush expected(int protocol)
 {
-	enum reframer_urge urge = REFRAMER_NO_URGE;
+	enum reframer_flush flush = REFRAMER_NO_FLUSH;
 	int offset = 0, tags = 0;
 
 	while (tags < 2 && octet(offset + 3) != OUT_OF_PACKET &&
@@ -129,15 +129,15 @@ static enum reframer_urge expected(int protocol)
 		tags++;
 	}
 	if (protocol == ETH_P_ARP)
-		return REFRAMER_URGE_EXPRESS;
+		return REFRAMER_FLUSH_CONTROL;
 	if (protocol == ETH_P_IP)
-		urge = ipv4(offset);
+		flush = ipv4(offset);
 	else if (protocol == ETH_P_IPV6)
-		urge = ipv6(offset);
+		flush = ipv6(offset);
 	else
-		return urge;
-	saw(S_URGE + tags * 6 + (protocol == ETH_P_IPV6) * 3 + urge);
-	return urge;
+		return flush;
+	saw(S_FLUSH + tags * 6 + (protocol == ETH_P_IPV6) * 3 + flush);
+	return flush;
 }
 
 static void fuzz_one(const u8 *data, size_t len)
@@ -166,7 +166,7 @@ static void fuzz_one(const u8 *data, size_t len)
 	if (packet.len > 0)
 		memcpy(copy, input.at, packet.len);
 	packet.data = copy;
-	same(reframer_header_urge(copy, packet.len, protocol, packet.push),
+	same(reframer_header_flush(copy, packet.len, protocol, packet.push),
 	     expected(protocol));
 	if (packet.len > 0)
 		same(memcmp(copy, input.at, packet.len), 0);
@@ -179,6 +179,6 @@ static void fuzz_end(void)
 
 	for (i = 0; i < SIGHTS; i++)
 		/* nothing of IPv4 must not wait */
-		check(seen[i] || (i < S_BEHIND && i % 6 == REFRAMER_URGE_EXPRESS),
+		check(seen[i] || (i < S_BEHIND && i % 6 == REFRAMER_FLUSH_CONTROL),
 		      "never seen: %d of the packets", i);
 }

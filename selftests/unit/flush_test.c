@@ -4,14 +4,14 @@
  * every byte, and packets at random.
  *
  * The linear part of a packet is a copy of exactly its size, so that a
- * sanitizer sees every byte read behind it.  A packet cut off has no urge until
+ * sanitizer sees every byte read behind it.  A packet cut off has no flush until
  * the byte is there that decides.
  */
 #include <stdlib.h>
 
 #include "kernel.h"
 #include "ktap.h"
-#include "reframer_urge.h"
+#include "reframer_flush.h"
 
 #define RANDOM		1000000
 #define RANDOM_BYTES	160
@@ -69,18 +69,18 @@ struct sample {
 	u16 protocol;
 	const char *data;
 	int len;
-	enum reframer_urge urge;
+	enum reframer_flush flush;
 	int needs;		/* so many bytes; 0: it is told without any */
 };
 
-#define SAMPLE(name, protocol, data, urge, needs)			\
-	{ name, protocol, data, sizeof(data) - 1, urge, needs }
+#define SAMPLE(name, protocol, data, flush, needs)			\
+	{ name, protocol, data, sizeof(data) - 1, flush, needs }
 #define PUSH(name, protocol, data, needs)				\
-	SAMPLE(name, protocol, data, REFRAMER_URGE_PUSH, needs)
+	SAMPLE(name, protocol, data, REFRAMER_FLUSH_PUSH, needs)
 #define EXPRESS(name, protocol, data, needs)				\
-	SAMPLE(name, protocol, data, REFRAMER_URGE_EXPRESS, needs)
+	SAMPLE(name, protocol, data, REFRAMER_FLUSH_CONTROL, needs)
 #define NONE(name, protocol, data)					\
-	SAMPLE(name, protocol, data, REFRAMER_NO_URGE, 0)
+	SAMPLE(name, protocol, data, REFRAMER_NO_FLUSH, 0)
 
 static const struct sample samples[] = {
 	PUSH("IPv4 PSH", ETH_P_IP, V4("\x45", DF, TCP) T(PSH), 34),
@@ -214,24 +214,24 @@ static void context(void)
  * What the first @len bytes say.  Less than none are there when even the
  * network header begins behind the linear part.
  */
-static enum reframer_urge urge_of(const void *data, int len, u16 protocol,
-				  bool push)
+static enum reframer_flush flush_of(const void *data, int len, u16 protocol,
+				    bool push)
 {
 	int n = len > 0 ? len : 0;
 	u8 *copy = malloc(64 + n);
-	enum reframer_urge urge;
+	enum reframer_flush flush;
 
 	packet.len = len;
 	memcpy(copy + 64, data, n);
-	urge = reframer_header_urge(copy + 64, len, protocol, push);
+	flush = reframer_header_flush(copy + 64, len, protocol, push);
 	same(memcmp(copy + 64, data, n), 0);
 	free(copy);
-	return urge;
+	return flush;
 }
 
 static void test_samples(void)
 {
-	enum reframer_urge want, pushless;
+	enum reframer_flush want, pushless;
 	const struct sample *s;
 	int i, len;
 
@@ -239,12 +239,12 @@ static void test_samples(void)
 		s = &samples[i];
 		packet.name = s->name;
 		for (len = -70; len <= s->len; len++) {
-			want = s->needs && len < s->needs ? REFRAMER_NO_URGE :
-							    s->urge;
-			pushless = want == REFRAMER_URGE_PUSH ?
-				   REFRAMER_NO_URGE : want;
-			same(urge_of(s->data, len, s->protocol, true), want);
-			same(urge_of(s->data, len, s->protocol, false),
+			want = s->needs && len < s->needs ? REFRAMER_NO_FLUSH :
+							    s->flush;
+			pushless = want == REFRAMER_FLUSH_PUSH ?
+				   REFRAMER_NO_FLUSH : want;
+			same(flush_of(s->data, len, s->protocol, true), want);
+			same(flush_of(s->data, len, s->protocol, false),
 			     pushless);
 		}
 	}
@@ -255,17 +255,17 @@ static void test_tcp_flags(void)
 	const u32 urgent = 0x01 | 0x02 | 0x04 | 0x08 | 0x20;
 	char v4[] = V4("\x45", DF, TCP) T(PSH);
 	char v6[] = V6(TCP) T(PSH);
-	enum reframer_urge want;
+	enum reframer_flush want;
 	int flags;
 
 	packet.name = "TCP";
 	for (flags = 0; flags < 256; flags++) {
-		want = flags & urgent ? REFRAMER_URGE_PUSH : REFRAMER_NO_URGE;
+		want = flags & urgent ? REFRAMER_FLUSH_PUSH : REFRAMER_NO_FLUSH;
 		v4[20 + 13] = flags;
 		v6[40 + 13] = flags;
-		same_at(urge_of(v4, sizeof(v4) - 1, ETH_P_IP, true), want,
+		same_at(flush_of(v4, sizeof(v4) - 1, ETH_P_IP, true), want,
 			flags);
-		same_at(urge_of(v6, sizeof(v6) - 1, ETH_P_IPV6, true), want,
+		same_at(flush_of(v6, sizeof(v6) - 1, ETH_P_IPV6, true), want,
 			flags);
 	}
 }
@@ -273,15 +273,15 @@ static void test_tcp_flags(void)
 static void test_icmpv6_types(void)
 {
 	char data[] = V6(ICMPV6) ND(NEIGHBOUR);
-	enum reframer_urge want;
+	enum reframer_flush want;
 	int type;
 
 	packet.name = "ICMPv6";
 	for (type = 0; type < 256; type++) {
-		want = type >= 133 && type <= 137 ? REFRAMER_URGE_EXPRESS :
-						    REFRAMER_NO_URGE;
+		want = type >= 133 && type <= 137 ? REFRAMER_FLUSH_CONTROL :
+						    REFRAMER_NO_FLUSH;
 		data[40] = type;
-		same_at(urge_of(data, sizeof(data) - 1, ETH_P_IPV6, false),
+		same_at(flush_of(data, sizeof(data) - 1, ETH_P_IPV6, false),
 			want, type);
 	}
 }
@@ -292,7 +292,7 @@ static void test_random(void)
 	static const u16 protocols[] = {
 		ETH_P_IP, ETH_P_IPV6, ETH_P_8021Q, ETH_P_8021AD
 	};
-	enum reframer_urge full, part, pushless;
+	enum reframer_flush full, part, pushless;
 	const struct sample *s;
 	u8 data[RANDOM_BYTES];
 	int i, k, len;
@@ -314,28 +314,28 @@ static void test_random(void)
 				data[below(len)] = below(2) ? random64() :
 							      below(64);
 		}
-		full = urge_of(data, len, protocol, true);
+		full = flush_of(data, len, protocol, true);
 		seen[full]++;
-		pushless = urge_of(data, len, protocol, false);
-		check(pushless == (full == REFRAMER_URGE_PUSH ?
-				   REFRAMER_NO_URGE : full),
-		      "urge %d, without push %d", full, pushless);
-		part = urge_of(data, below(len + 1), protocol, true);
-		check(!part || part == full, "urge %d, of %d bytes %d",
+		pushless = flush_of(data, len, protocol, false);
+		check(pushless == (full == REFRAMER_FLUSH_PUSH ?
+				   REFRAMER_NO_FLUSH : full),
+		      "flush %d, without push %d", full, pushless);
+		part = flush_of(data, below(len + 1), protocol, true);
+		check(!part || part == full, "flush %d, of %d bytes %d",
 		      part, len, full);
 	}
 	for (i = 0; i < 3; i++)
-		check(seen[i] > RANDOM / 100, "too few with urge %d", i);
+		check(seen[i] > RANDOM / 100, "too few with flush %d", i);
 }
 
 static const struct {
 	const char *name;
 	void (*run)(void);
 } tests[] = {
-	{ "urge of a packet, cut off after every byte", test_samples },
-	{ "urge of TCP flags", test_tcp_flags },
-	{ "urge of ICMPv6 types", test_icmpv6_types },
-	{ "urge of random packets", test_random },
+	{ "flush of a packet, cut off after every byte", test_samples },
+	{ "flush of TCP flags", test_tcp_flags },
+	{ "flush of ICMPv6 types", test_icmpv6_types },
+	{ "flush of random packets", test_random },
 };
 
 #define TESTS		((int)ARRAY_SIZE(tests))
