@@ -2,15 +2,19 @@
 /*
  * The engine of reframer: flow table, lists and release decisions.
  *
- * A flow is IDLE (holds nothing), HELD (holds packets until its oldest one has
+ * A flow is IDLE (no packets), HELD (its packets wait until the oldest one has
  * waited for `delay`) or READY (to be sent now).  HELD flows are listed in the
- * order of their arrival; one delay for all makes that the order of their
- * deadlines, too.  READY flows are sent in turns, one flow at a time.
+ * order of arrival, which is also the order of their deadlines, as all have the
+ * same delay.  READY flows are sent one after the other, a burst each.
  *
  *   reframer_flow_find(), reframer_flow_at()      the slot of a packet's flow
  *   reframer_arrive()  IDLE -> HELD or READY      a packet joins its flow
  *   reframer_next()    HELD -> READY -> IDLE      the next packet to send
- *   reframer_drop()                               the next packet to lose
+ *   reframer_drop()                               the next packet to drop
+ *
+ * Fast path: if nothing else is queued, a packet that does not need to be held
+ * bypasses the flow table.  Most packets do, so that path touches the least memory:
+ * the cache line of the set, and none of the flow's.
  *
  * From the deadline of a flow until its first packet leaves, reframer_next()
  * returns at most
@@ -19,16 +23,9 @@
  *
  * other packets, where k is the number of flows that were due before it:
  *  - the clock is read when the timer has expired, or if that is late, in one of
- *    REFRAMER_CLOCK_AGE_MAX calls, at the end of the turn;
- *  - from then on READY flows have one turn after REFRAMER_DUE_BURSTS of due ones.
+ *    REFRAMER_CLOCK_AGE_MAX calls, at the end of the burst;
+ *  - from then on READY flows have one burst after REFRAMER_DUE_BURSTS of due ones.
  * Only packets queued before a change of the key may come in between.
- *
- * A hold that gathers no second packet was in vain.  The adaptive part learns
- * from that which flows to hold, see reframer_learn() and reframer_end_probe().
- *
- * A packet that need not wait, of an IDLE flow, when nothing else is to be sent,
- * takes no slot: it goes straight through.  Most packets do, so that path touches
- * the least memory: the line of the set, and none of the flow's.
  *
  * Nothing here sleeps, allocates, takes a lock or loops over more than the eight
  * ways of a set.  There is no global state: the module includes this file after
@@ -38,7 +35,7 @@
  *   u64 reframer_clock()            the time, in ns
  *   bool reframer_timer_queued(e)   the timer is armed and has not expired
  *   void reframer_timer_arm(e, ns)  have reframer_next() called at that time
- *   u32 reframer_timer_latency(e)      ns, how late it was when it expired last
+ *   u32 reframer_timer_latency(e)   ns, how late it was when it expired last
  *
  * The caller serialises all calls.
  */
@@ -47,35 +44,26 @@
 
 #include <linux/pkt_sch_reframer.h>
 
-#include "reframer_flush.h"
-
 #define REFRAMER_WAYS		8
+
+#include "reframer_adaptive.h"
+#include "reframer_flush.h"
 
 /* So many calls of reframer_next() may trust a timer that should not be late. */
 #define REFRAMER_CLOCK_AGE_MAX	16
 
-/* So many due flows in a row have their turns while READY ones wait. */
+/* So many bursts of due flows in a row are sent while READY flows wait. */
 #define REFRAMER_DUE_BURSTS	2
+
+#define REFRAMER_SLACK_DIVISOR	4	/* automatic: delay / 4, or more */
 
 #define REFRAMER_BURST_HIST_LEN	17	/* the last: 65536 packets and more */
 #define REFRAMER_HOLD_HIST_LEN	29	/* the last: 2^27 ns and more */
 
-#define REFRAMER_SLACK_DIVISOR	4	/* automatic: delay / 4, or more */
-
-/* A flow of a single packet below this size is not worth listing by size. */
-#define REFRAMER_BACKLOG_MIN	4096
+/* Flows by backlog; a single packet below this size is not worth listing. */
+#define REFRAMER_BACKLOG_MIN		4096
 #define REFRAMER_BACKLOG_CLASSES	32	/* the last: 2^30 bytes and more */
-#define REFRAMER_BACKLOG_SEARCH	8
-
-/* The adaptive part */
-#define REFRAMER_CREDIT_MAX	7
-#define REFRAMER_CREDIT_PAID	3	/* for a hold that paid; one in vain costs 1 */
-#define REFRAMER_BACKOFF_MAX	9	/* 2^9 - 1 packets between two probes */
-#define REFRAMER_BACKOFF_PROBE	3	/* after probes, which cost next to nothing */
-#define REFRAMER_GLOBAL_CREDIT_MAX	63
-#define REFRAMER_GLOBAL_CREDIT_HIGH	32	/* for full credit at once */
-#define REFRAMER_GLOBAL_CREDIT_LOW	-16	/* one good probe does not suffice */
-#define REFRAMER_GLOBAL_CREDIT_MIN	-32
+#define REFRAMER_BACKLOG_SEARCH		8
 
 /* Sees every release; the module hangs its tracepoint there. */
 #ifndef reframer_on_release
@@ -83,6 +71,7 @@
 	do { } while (0)
 #endif
 
+/* Why a flow is released, as in the statistics of the UAPI header */
 enum reframer_reason {
 	REFRAMER_RELEASE_DEADLINE,
 	REFRAMER_RELEASE_FULL,
@@ -91,7 +80,17 @@ enum reframer_reason {
 	REFRAMER_RELEASE_CONTROL,
 	REFRAMER_RELEASE_ADAPTIVE,
 	REFRAMER_RELEASE_REASONS,
-	REFRAMER_HOLD = REFRAMER_RELEASE_REASONS	/* none */
+	REFRAMER_HOLD = REFRAMER_RELEASE_REASONS	/* it is not */
+};
+
+/* Why a packet is dropped; the caller counts. */
+enum reframer_drop_cause {
+	REFRAMER_DROP_LIMIT,
+	REFRAMER_DROP_MEMORY,
+	REFRAMER_DROP_CHANGE,
+	REFRAMER_DROP_RESET,
+	REFRAMER_DROP_FILTER,
+	REFRAMER_DROP_CAUSES
 };
 
 /* What the engine keeps in the private bytes of skb->cb. */
@@ -115,17 +114,6 @@ struct reframer_config {
 };
 
 /*
- * What is known of a flow, kept while it is IDLE.  It is held if it has credit.
- * Without credit, every packet goes straight through; after `skip` of them one
- * is a probe: had the next one come in time to share its hold?
- */
-struct reframer_history {
-	u16 credit:3;		/* for holds that paid, less those in vain */
-	u16 backoff:4;		/* the next skip is 2^backoff - 1 */
-	u16 skip:9;		/* packets until the next probe */
-};
-
-/*
  * Eight flows that a hash can choose from.  A tag outlives its flow's packets
  * until the way is needed.
  *
@@ -136,15 +124,12 @@ struct reframer_history {
  */
 struct reframer_set {
 	u32 tag[REFRAMER_WAYS];
-	struct reframer_history history[REFRAMER_WAYS];
-	u8 active;		/* mask of ways that hold packets */
+	struct reframer_adaptive adaptive;
+	u8 active;		/* mask of ways that have packets */
 	u8 ready;		/* mask of ways that are READY */
-	u8 shared;		/* mask of ways that hold a stranger's, too */
-	u8 probing;		/* mask of ways whose last packet was a probe */
-	u8 probe_failed;		/* mask of ways whose probe before failed */
-	u8 probe_good;		/* mask of ways whose probe before was good */
+	u8 shared;		/* mask of ways with packets of several tags */
 	u8 next_way;		/* the way after the one that was taken last */
-	u8 backlog_class[REFRAMER_WAYS];	/* class by size, see reframer_backlog_class() */
+	u8 backlog_class[REFRAMER_WAYS];	/* as listed; 0: not */
 };
 
 /* One cache line. */
@@ -152,20 +137,10 @@ struct reframer_flow {
 	struct sk_buff *head;
 	struct sk_buff *tail;
 	struct list_head node;	/* on held or ready */
-	struct list_head backlog_node;	/* among flows of about the same size */
+	struct list_head backlog_node;	/* on by_backlog */
 	u64 arrival;		/* of the oldest packet, or of the probe */
 	u32 bytes;
 	u32 qlen;		/* 0: IDLE */
-};
-
-/* Why a packet was lost; the caller counts. */
-enum reframer_drop_cause {
-	REFRAMER_DROP_LIMIT,
-	REFRAMER_DROP_MEMORY,
-	REFRAMER_DROP_CHANGE,
-	REFRAMER_DROP_RESET,
-	REFRAMER_DROP_FILTER,
-	REFRAMER_DROP_CAUSES
 };
 
 struct reframer_stats {
@@ -182,8 +157,8 @@ struct reframer_stats {
 	u64 hold_max;
 	u64 hold_hist[REFRAMER_HOLD_HIST_LEN];
 	u64 late_max;
-	u64 collisions;
 	u64 timers;		/* expiries of the timer */
+	u64 collisions;
 	u64 drops[REFRAMER_DROP_CAUSES];
 	u64 stolen;		/* by filters; the caller counts */
 	u32 flows_held;
@@ -212,22 +187,20 @@ struct reframer_engine {
 	/* written with every packet */
 	u32 last_in;		/* hashes, to count runs */
 	u32 last_out;
-	/* packets that went straight; see reframer_sum_stats() */
-	u64 bypassed[REFRAMER_RELEASE_REASONS];
+	u64 bypassed[REFRAMER_RELEASE_REASONS];	/* see reframer_sum_stats() */
 	struct reframer_stats stats;
 
 	/* for packets that are held */
 	struct reframer_flow *flows;
-	struct reframer_flow *sending;	/* the flow that is being sent, if any */
-	u32 sent_packets;
+	struct reframer_flow *sending;	/* whose burst is being sent, if any */
+	u32 sent_packets;	/* of this burst */
 	u32 sent_bytes;
 	u64 now;		/* when the clock was read last */
 	u64 due;		/* HELD flows that arrived until then are due */
-	u64 pressed;		/* or until then, because of pressure */
-	u8 due_bursts;		/* turns of due flows since one of a READY flow */
+	u8 due_bursts;		/* of due flows, since one of a READY flow */
 	bool armed;		/* the timer, until we see that it has expired */
-	s32 global_credit;		/* as a flow's credit, of all flows together */
-	u32 timer_latency;		/* of the timer, ns: 8 times its moving average */
+	u32 timer_latency;	/* ns, 8 times its moving average */
+	s32 global_credit;
 	u64 bypassed_dropped;
 
 	/*
@@ -237,15 +210,15 @@ struct reframer_engine {
 	struct reframer_flow old_key;
 	struct reframer_set old_key_set;	/* its way is 0 */
 
-	/* flows by size: class n holds those of 2^(n-1) to 2^n - 1 bytes */
-	u64 backlog_map;		/* mask of classes that are not empty */
+	/* class n lists the flows of 2^(n-1) to 2^n - 1 bytes */
+	u64 backlog_map;	/* mask of classes that are not empty */
 	struct list_head by_backlog[REFRAMER_BACKLOG_CLASSES];
 };
 
-/* The size of the table of sets; that of the slots is conf.flows. */
-static inline u32 reframer_sets(const struct reframer_config *conf)
+static inline struct reframer_skb_cb *reframer_skb_cb(const struct sk_buff *skb)
 {
-	return conf->flows / REFRAMER_WAYS;
+	qdisc_cb_private_validate(skb, sizeof(struct reframer_skb_cb));
+	return (struct reframer_skb_cb *)qdisc_skb_cb(skb)->data;
 }
 
 static inline struct reframer_flow *reframer_first(const struct list_head *list)
@@ -254,11 +227,7 @@ static inline struct reframer_flow *reframer_first(const struct list_head *list)
 	       list_first_entry(list, struct reframer_flow, node);
 }
 
-static inline struct reframer_skb_cb *reframer_skb_cb(const struct sk_buff *skb)
-{
-	qdisc_cb_private_validate(skb, sizeof(struct reframer_skb_cb));
-	return (struct reframer_skb_cb *)qdisc_skb_cb(skb)->data;
-}
+/* ---------------------------------------------------------------- limits */
 
 /* What follows from the configuration; to be called when it has changed. */
 static inline void reframer_configure(struct reframer_engine *e)
@@ -268,21 +237,6 @@ static inline void reframer_configure(struct reframer_engine *e)
 	e->hold_bytes = c->delay && c->burst > 1 ? c->burst_bytes : 0;
 	e->high_qlen = c->limit - c->limit / 8;
 	e->high_memory = c->memory_limit - c->memory_limit / 8;
-}
-
-/*
- * The caller has set conf (flows to a power of two) and, with zeroes, both tables.
- */
-static inline void reframer_engine_init(struct reframer_engine *e)
-{
-	int i;
-
-	reframer_configure(e);
-	e->set_mask = reframer_sets(&e->conf) - 1;
-	INIT_LIST_HEAD(&e->held);
-	INIT_LIST_HEAD(&e->ready);
-	for (i = 0; i < REFRAMER_BACKLOG_CLASSES; i++)
-		INIT_LIST_HEAD(&e->by_backlog[i]);
 }
 
 static inline bool reframer_over_limit(const struct reframer_engine *e)
@@ -295,7 +249,7 @@ static inline bool reframer_over_memory(const struct reframer_engine *e)
 	return e->memory > e->conf.memory_limit;
 }
 
-/* The last eighth of either limit: holding on would only cause drops. */
+/* In the last eighth of either limit, holding on would only cause drops. */
 static inline bool reframer_under_pressure(const struct reframer_engine *e)
 {
 	return e->qlen >= e->high_qlen || e->memory >= e->high_memory;
@@ -305,6 +259,14 @@ static inline bool reframer_is_burst(const struct reframer_engine *e,
 				     u32 packets, u32 bytes)
 {
 	return packets >= e->conf.burst || bytes >= e->conf.burst_bytes;
+}
+
+/* ----------------------------------------------------- the table of flows */
+
+/* The size of the table of sets; that of the slots is conf.flows. */
+static inline u32 reframer_sets(const struct reframer_config *conf)
+{
+	return conf->flows / REFRAMER_WAYS;
 }
 
 static inline struct reframer_set *reframer_set_of(struct reframer_engine *e,
@@ -329,7 +291,66 @@ static inline struct reframer_set *reframer_way_of(struct reframer_engine *e,
 	return reframer_set_of(e, slot);
 }
 
-/* Of two packets or one large one; 0: not listed by size */
+static inline void reframer_claim_way(struct reframer_set *set, u32 way, u32 tag)
+{
+	set->tag[way] = tag;
+	reframer_forget(&set->adaptive, way);
+}
+
+static inline void reframer_share_way(struct reframer_engine *e,
+				      struct reframer_set *set, u32 way)
+{
+	set->shared |= BIT(way);
+	e->stats.collisions++;
+}
+
+/*
+ * The slot of a hash, which is not 0.  A new flow takes the way that was taken
+ * longest ago, so that what is known of flows that are IDLE is kept for as long
+ * as possible.
+ */
+static inline u32 reframer_flow_find(struct reframer_engine *e, u32 hash)
+{
+	u32 index = hash & e->set_mask, way;
+	struct reframer_set *set = &e->sets[index];
+
+	for (way = 0; way < REFRAMER_WAYS; way++)
+		if (set->tag[way] == hash)
+			goto found;
+
+	/* other bits than those that choose the set or the transmit queue */
+	way = (hash >> 16) % REFRAMER_WAYS;
+	if (set->active == U8_MAX || set->shared & BIT(way)) {
+		reframer_share_way(e, set, way);
+	} else {
+		u8 idle = ~set->active;
+
+		way = ffs((idle & U8_MAX << set->next_way) ?: idle) - 1;
+		set->next_way = way + 1;
+		reframer_claim_way(set, way, hash);
+	}
+found:
+	return index * REFRAMER_WAYS + way;
+}
+
+/* The slot of a class is always the same, whatever flow has it. */
+static inline u32 reframer_flow_at(struct reframer_engine *e, u32 slot, u32 tag)
+{
+	struct reframer_set *set = reframer_set_of(e, slot);
+	u32 way = slot % REFRAMER_WAYS;
+
+	if (set->tag[way] != tag) {
+		if (set->active & BIT(way))
+			reframer_share_way(e, set, way);
+		else
+			reframer_claim_way(set, way, tag);
+	}
+	return slot;
+}
+
+/* ------------------------------------------------------- flows by backlog */
+
+/* 0: not listed */
 static inline u8 reframer_backlog_class(const struct reframer_flow *flow)
 {
 	if (flow->qlen < 2 && flow->bytes < REFRAMER_BACKLOG_MIN)
@@ -338,9 +359,9 @@ static inline u8 reframer_backlog_class(const struct reframer_flow *flow)
 }
 
 /*
- * List the flow by its size.  This is due when its class rises, when it loses a
- * packet, and when its turn has ended: while a flow is sent, it may be smaller
- * than its class says.
+ * List the flow by its backlog.  To be called when its class rises, when it loses a
+ * packet, and when its burst has ended: while a flow is being sent, it may be
+ * smaller than its class says.
  */
 static noinline void reframer_sort_by_backlog(struct reframer_engine *e,
 					      struct reframer_flow *flow)
@@ -363,174 +384,92 @@ static noinline void reframer_sort_by_backlog(struct reframer_engine *e,
 	*listed = class;
 }
 
-static inline void reframer_end_burst(struct reframer_engine *e)
-{
-	u32 class = min_t(u32, fls(e->sent_packets),
-			  REFRAMER_BURST_HIST_LEN) - 1;
+/* ------------------------------------------------------ what is due, when */
 
-	e->stats.bursts++;
-	e->stats.burst_hist[class]++;
-	e->sending = NULL;
-	e->sent_packets = 0;
-	e->sent_bytes = 0;
+static inline bool reframer_is_due(const struct reframer_engine *e,
+				   const struct reframer_flow *flow)
+{
+	return flow->arrival <= e->due;
 }
 
-/* The way is another flow's from now on, of which nothing is known. */
-static inline void reframer_claim_way(struct reframer_set *set, u32 way, u32 tag)
+/* Flows are HELD, and none is due, as far as we know. */
+static inline bool reframer_oldest_waits(const struct reframer_engine *e)
 {
-	set->tag[way] = tag;
-	set->probing &= ~BIT(way);
-	set->probe_failed &= ~BIT(way);
-	set->probe_good &= ~BIT(way);
-	set->history[way] = (struct reframer_history) { 0 };
+	const struct reframer_flow *flow = reframer_first(&e->held);
+
+	return flow && !reframer_is_due(e, flow);
 }
 
-/*
- * The slot of a hash, which is not 0.  A new flow takes the way that was taken
- * longest ago, so that what is known of flows that are IDLE is kept for as long
- * as possible.
- */
-static inline u32 reframer_flow_find(struct reframer_engine *e, u32 hash)
+/* Of the oldest HELD flow; there must be one. */
+static inline u64 reframer_deadline(const struct reframer_engine *e)
 {
-	u32 index = hash & e->set_mask, way;
-	struct reframer_set *set = &e->sets[index];
-
-	for (way = 0; way < REFRAMER_WAYS; way++)
-		if (set->tag[way] == hash)
-			goto found;
-
-	/* other bits than those that choose the set or the transmit queue */
-	way = (hash >> 16) % REFRAMER_WAYS;
-	if (set->active == U8_MAX || set->shared & BIT(way)) {
-		set->shared |= BIT(way);
-		e->stats.collisions++;
-	} else {
-		u8 idle = ~set->active;
-
-		way = ffs((idle & U8_MAX << set->next_way) ?: idle) - 1;
-		set->next_way = way + 1;
-		reframer_claim_way(set, way, hash);
-	}
-found:
-	return index * REFRAMER_WAYS + way;
-}
-
-/* The slot of a class: always the same, whoever else is there. */
-static inline u32 reframer_flow_at(struct reframer_engine *e, u32 slot, u32 tag)
-{
-	struct reframer_set *set = reframer_set_of(e, slot);
-	u32 way = slot % REFRAMER_WAYS;
-
-	if (set->tag[way] != tag) {
-		if (set->active & BIT(way)) {
-			set->shared |= BIT(way);
-			e->stats.collisions++;
-		} else {
-			reframer_claim_way(set, way, tag);
-		}
-	}
-	return slot;
-}
-
-/* 2^backoff - 1 packets go straight before the next probe. */
-static inline void reframer_back_off(struct reframer_history *h, u32 most)
-{
-	if (h->backoff < most)
-		h->backoff++;
-	h->skip = BIT(h->backoff) - 1;
+	return reframer_first(&e->held)->arrival + e->conf.delay;
 }
 
 /*
- * A probe ends with the next packet of its flow.  It went straight through, so
- * it is known only that somebody would have come in time.  Whether holding pays
- * the first hold will tell: who waits for an answer to the first packet does
- * not send a second one.  Where holds have been paying, whosever they were, the
- * flow gets more than one chance, unless it has wasted a few of them before.
- * Where they have been in vain, two probes in a row must be good: of packets that
- * come at random some do come in time.
- *
- * A packet that comes too late may begin a train: it is a probe, too.  Otherwise
- * every probe could meet the last packet of a train.  Where holds have been
- * paying, so are the next few.
+ * How much before its deadline a flow may be released with another one.  Timers that
+ * fire late are also expensive, as in a virtual machine: most of their cost arises
+ * before their function runs.  So the automatic slack is at least eight times the
+ * latency, and timers take at most a ninth of the time.
  */
-static noinline void reframer_end_probe(struct reframer_engine *e, u32 slot)
+static inline u32 reframer_slack(const struct reframer_engine *e)
 {
-	struct reframer_set *set = reframer_set_of(e, slot);
-	u32 way = slot % REFRAMER_WAYS;
-	struct reframer_history *h = &set->history[way];
-	bool trusted = e->global_credit >= REFRAMER_GLOBAL_CREDIT_HIGH;
-	bool good = set->probe_good & BIT(way);
+	const struct reframer_config *c = &e->conf;
 
-	set->probing &= ~BIT(way);
-	set->probe_good &= ~BIT(way);
-	if (e->now - e->flows[slot].arrival <= e->conf.delay) {
-		set->probe_failed &= ~BIT(way);
-		if (trusted && h->backoff <= REFRAMER_BACKOFF_PROBE)
-			h->credit = REFRAMER_CREDIT_MAX;
-		else if (good || e->global_credit > REFRAMER_GLOBAL_CREDIT_LOW)
-			h->credit = 1;
-		else
-			set->probe_good |= BIT(way);
-	} else if (set->probe_failed & BIT(way)) {
-		set->probe_failed &= ~BIT(way);
-		if (trusted && h->backoff < REFRAMER_BACKOFF_PROBE)
-			h->backoff++;
-		else
-			reframer_back_off(h, REFRAMER_BACKOFF_PROBE);
-	} else {
-		set->probe_failed |= BIT(way);
-	}
+	if (c->slack != REFRAMER_SLACK_AUTO)
+		return c->slack;
+	return clamp_t(u32, e->timer_latency, c->delay / REFRAMER_SLACK_DIVISOR,
+		       c->delay);
 }
 
-/*
- * A hold has ended.  When it was cut short, being alone proves nothing.  When it
- * ended late, as below a parent that did not ask, it has paid only if packets came
- * closer than the delay.
- */
-static inline void reframer_learn(struct reframer_engine *e,
-				  struct reframer_history *h, u32 packets,
-				  u64 hold)
+/* If the oldest HELD flow is due, so are those within the slack. */
+static inline void reframer_read_clock(struct reframer_engine *e)
 {
-	if (packets > 1) {
-		if ((u64)packets * e->conf.delay <= hold)
-			return;
-		e->stats.holds_paid++;
-		e->global_credit = min_t(s32, e->global_credit + REFRAMER_CREDIT_PAID,
-					 REFRAMER_GLOBAL_CREDIT_MAX);
-		h->credit = min_t(u32, h->credit + REFRAMER_CREDIT_PAID,
-				  REFRAMER_CREDIT_MAX);
-		if (h->backoff)
-			h->backoff--;
-	} else if (hold && hold >= e->conf.delay / 2) {
-		e->stats.holds_wasted++;
-		if (e->global_credit > REFRAMER_GLOBAL_CREDIT_MIN)
-			e->global_credit--;
-		if (h->credit)
-			h->credit--;
-		if (!h->credit)
-			reframer_back_off(h, REFRAMER_BACKOFF_MAX);
-	}
+	u64 over;
+
+	e->now = reframer_clock();
+	e->clock_age = 0;
+	if (list_empty(&e->held) || likely(e->now < reframer_deadline(e)))
+		return;
+	over = e->now - e->conf.delay;
+	/* but not a flow that begins now */
+	over = max_t(u64, over, min_t(u64, over + reframer_slack(e), e->now - 1));
+	e->due = max_t(u64, e->due, over);
+	e->none_due = false;
 }
+
+/* Without a loop over all flows that are held now. */
+static inline void reframer_make_all_due(struct reframer_engine *e)
+{
+	e->due = e->now;
+	e->none_due = false;
+}
+
+/* ---------------------------------------------------------------- release */
 
 /* HELD -> READY, to be sent @first or behind the others */
 static noinline void reframer_release(struct reframer_engine *e,
 				      struct reframer_flow *flow,
 				      enum reframer_reason reason, bool first)
 {
-	u32 way;
-	struct reframer_set *set = reframer_way_of(e, flow, &way);
 	u64 hold = e->now - flow->arrival;
-	u32 class = min_t(u32, fls64(hold), REFRAMER_HOLD_HIST_LEN - 1);
+	u32 way, class = min_t(u32, fls64(hold), REFRAMER_HOLD_HIST_LEN - 1);
+	struct reframer_set *set = reframer_way_of(e, flow, &way);
+	enum reframer_outcome outcome =
+		reframer_hold_outcome(flow->qlen, hold, e->conf.delay);
 
 	reframer_on_release(e, flow->head, flow->qlen, flow->bytes, hold, reason);
-	reframer_learn(e, &set->history[way], flow->qlen, hold);
-	e->stats.releases[reason]++;
-	e->stats.hold_hist[class]++;
+	reframer_learn(&set->adaptive.flow[way], &e->global_credit, outcome);
 	if (first)
 		list_move(&flow->node, &e->ready);
 	else
 		list_move_tail(&flow->node, &e->ready);
 	set->ready |= BIT(way);
+
+	e->stats.holds_paid += outcome == REFRAMER_OUTCOME_PAID;
+	e->stats.holds_wasted += outcome == REFRAMER_OUTCOME_WASTED;
+	e->stats.releases[reason]++;
+	e->stats.hold_hist[class]++;
 	e->stats.flows_held--;
 	e->stats.flows_ready++;
 	e->stats.hold_sum += hold;
@@ -543,104 +482,53 @@ static noinline void reframer_release(struct reframer_engine *e,
 static inline enum reframer_reason
 reframer_flush_reason(enum reframer_flush flush)
 {
-	return flush == REFRAMER_FLUSH_PUSH ? REFRAMER_RELEASE_PUSH : REFRAMER_RELEASE_CONTROL;
+	return flush == REFRAMER_FLUSH_PUSH ? REFRAMER_RELEASE_PUSH :
+					      REFRAMER_RELEASE_CONTROL;
 }
 
-static inline bool reframer_is_due(const struct reframer_engine *e,
-				   const struct reframer_flow *flow)
-{
-	return flow->arrival <= e->due || flow->arrival <= e->pressed;
-}
-
-/* Flows are HELD and none is due, as far as we know. */
-static inline bool reframer_oldest_waits(const struct reframer_engine *e)
-{
-	const struct reframer_flow *flow = reframer_first(&e->held);
-
-	return flow && !reframer_is_due(e, flow);
-}
-
-/* When the oldest HELD flow is due; there must be one. */
-static inline u64 reframer_deadline(const struct reframer_engine *e)
-{
-	return reframer_first(&e->held)->arrival + e->conf.delay;
-}
+/* ---------------------------------------------------------------- arrival */
 
 /*
- * How much later than the oldest flow another one may have arrived and still be
- * released with it.  Timers that fire late are also expensive, as in a virtual
- * machine: most of their cost arises before their function runs.  So the automatic
- * slack is at least eight times the latency, and timers take at most a ninth of the
- * time.
+ * A packet of @bytes arrives for an IDLE flow: is it held?  Most packets need no
+ * time to tell; reading the clock for each of them would cost too much.
  */
-static inline u32 reframer_slack(const struct reframer_engine *e)
+static inline enum reframer_reason
+reframer_begin_flow(struct reframer_engine *e, u32 slot, u32 bytes,
+		    enum reframer_flush flush)
 {
-	const struct reframer_config *c = &e->conf;
-
-	if (c->slack != REFRAMER_SLACK_AUTO)
-		return c->slack;
-	return clamp_t(u32, e->timer_latency, c->delay / REFRAMER_SLACK_DIVISOR,
-		       c->delay);
-}
-
-/* Read the clock.  If the oldest HELD flow is due, so are those within the slack. */
-static inline void reframer_read_clock(struct reframer_engine *e)
-{
-	u64 over;
-
-	e->now = reframer_clock();
-	e->clock_age = 0;
-	if (list_empty(&e->held) || likely(e->now < reframer_deadline(e)))
-		return;
-	over = e->now - e->conf.delay;
-	/* but not a flow that begins now */
-	e->due = max_t(u64, over, min_t(u64, over + reframer_slack(e),
-					e->now - 1));
-	e->none_due = false;
-}
-
-/*
- * A packet of @bytes comes for an IDLE flow: why should it not wait?  Most need no
- * time to tell; a clock is too dear to be read for each of them.
- */
-static inline enum reframer_reason reframer_begin_flow(struct reframer_engine *e,
-						       u32 slot, u32 bytes,
-						       enum reframer_flush flush)
-{
-	struct reframer_set *set = reframer_set_of(e, slot);
+	struct reframer_adaptive *a = &reframer_set_of(e, slot)->adaptive;
+	enum reframer_advice advice = REFRAMER_ADVICE_HOLD;
 	u32 way = slot % REFRAMER_WAYS;
-	struct reframer_history *h = &set->history[way];
-	bool probing = set->probing & BIT(way);
-	bool held;
+	bool probing = a->probing & BIT(way);
 
 	if (unlikely(probing)) {
 		reframer_read_clock(e);
-		reframer_end_probe(e, slot);
+		reframer_end_probe(a, way, e->global_credit,
+				   e->now - e->flows[slot].arrival <=
+				   e->conf.delay);
 	}
 	if (flush)
 		return reframer_flush_reason(flush);
 	if (bytes >= e->hold_bytes)
-		return e->conf.delay ? REFRAMER_RELEASE_FULL : REFRAMER_RELEASE_DEADLINE;
+		return e->conf.delay ? REFRAMER_RELEASE_FULL :
+				       REFRAMER_RELEASE_DEADLINE;
 
-	/* A flow that nobody knows to repay it is not held. */
-	held = !e->conf.adaptive || h->credit;
-	if (!held && h->skip) {
-		h->skip--;
+	if (e->conf.adaptive)
+		advice = reframer_advise(a, way);
+	if (advice == REFRAMER_ADVICE_BYPASS)
 		return REFRAMER_RELEASE_ADAPTIVE;
-	}
 	if (!probing)
 		reframer_read_clock(e);
-	if (held)
+	if (advice == REFRAMER_ADVICE_HOLD)
 		return REFRAMER_HOLD;
-	set->probing |= BIT(way);
 	e->flows[slot].arrival = e->now;
 	return REFRAMER_RELEASE_ADAPTIVE;
 }
 
 /*
- * A packet that need not wait takes no slot if nothing could be sent before it.
- * What comes after it, of its own flow, too, will be sent after it.  So none goes
- * straight while a HELD flow is due, or may be.
+ * A packet that is not held takes no slot if nothing can be sent before it.  What
+ * arrives after it, of its own flow, too, will be sent after it.  While a HELD flow
+ * is due, or may be, none bypasses it.
  */
 static inline bool reframer_bypass(struct reframer_engine *e,
 				   struct sk_buff *skb,
@@ -656,29 +544,53 @@ static inline bool reframer_bypass(struct reframer_engine *e,
 	return true;
 }
 
-/* All that is held now is due: O(1), however many flows that are. */
-static inline void reframer_make_all_due(struct reframer_engine *e)
+/* IDLE -> HELD */
+static inline void reframer_hold(struct reframer_engine *e,
+				 struct reframer_flow *flow, struct sk_buff *skb)
 {
-	e->pressed = e->now;
-	e->none_due = false;
+	flow->head = skb;
+	flow->tail = skb;
+	flow->arrival = e->now;
+	flow->qlen = 1;
+	flow->bytes = qdisc_pkt_len(skb);
+	if (flow->bytes >= REFRAMER_BACKLOG_MIN)
+		reframer_sort_by_backlog(e, flow);
+	list_add_tail(&flow->node, &e->held);
+	e->stats.flows_held++;
+	if (e->stats.flows_held + e->stats.flows_ready > e->stats.flows_peak)
+		e->stats.flows_peak++;
 }
 
-/*
- * A packet joins its flow, whose slot is from reframer_flow_find() or
- * reframer_flow_at() just before.  A flow that begins becomes HELD, one that has no
- * reason to wait READY.  Returns true if there are so many packets that all that
- * is held is now due.
- */
-static inline bool reframer_arrive(struct reframer_engine *e, u32 slot,
-				   struct sk_buff *skb, u32 hash,
-				   enum reframer_flush flush)
+/* A packet joins a flow that is not IDLE: is that released? */
+static inline enum reframer_reason
+reframer_join_flow(struct reframer_engine *e, u32 slot, struct sk_buff *skb,
+		   enum reframer_flush flush)
 {
 	struct reframer_set *set = reframer_set_of(e, slot);
-	struct reframer_skb_cb *cb = reframer_skb_cb(skb);
 	struct reframer_flow *flow = &e->flows[slot];
-	enum reframer_reason reason = REFRAMER_HOLD;
 	u32 way = slot % REFRAMER_WAYS;
-	u32 bytes = qdisc_pkt_len(skb);
+
+	flow->tail->next = skb;
+	flow->tail = skb;
+	flow->qlen++;
+	flow->bytes += qdisc_pkt_len(skb);
+	if (flow->bytes >> set->backlog_class[way])
+		reframer_sort_by_backlog(e, flow);
+
+	if (set->ready & BIT(way) ||
+	    (!flush && !reframer_is_burst(e, flow->qlen, flow->bytes)))
+		return REFRAMER_HOLD;
+	reframer_read_clock(e);
+	/* a flow that is due is sent before READY flows */
+	if (reframer_is_due(e, flow))
+		return REFRAMER_HOLD;
+	return flush ? reframer_flush_reason(flush) : REFRAMER_RELEASE_FULL;
+}
+
+static inline void reframer_count_in(struct reframer_engine *e,
+				     struct sk_buff *skb, u32 hash)
+{
+	struct reframer_skb_cb *cb = reframer_skb_cb(skb);
 
 	cb->hash = hash;
 	/* What a socket pays for, up to its SO_SNDBUF, is not counted twice. */
@@ -691,43 +603,33 @@ static inline bool reframer_arrive(struct reframer_engine *e, u32 slot,
 		e->last_in = hash;
 		e->stats.runs_in++;
 	}
+}
 
+/*
+ * A packet joins its flow, whose slot is from reframer_flow_find() or
+ * reframer_flow_at() just before.  Returns true if there are so many packets that
+ * all that is held is now due.
+ */
+static inline bool reframer_arrive(struct reframer_engine *e, u32 slot,
+				   struct sk_buff *skb, u32 hash,
+				   enum reframer_flush flush)
+{
+	struct reframer_set *set = reframer_set_of(e, slot);
+	struct reframer_flow *flow = &e->flows[slot];
+	u32 way = slot % REFRAMER_WAYS;
+	enum reframer_reason reason;
+
+	reframer_count_in(e, skb, hash);
 	if (set->active & BIT(way)) {
-		flow->tail->next = skb;
-		flow->qlen++;
-		flow->bytes += bytes;
-		if (flow->bytes >> set->backlog_class[way])
-			reframer_sort_by_backlog(e, flow);
-		if (!(set->ready & BIT(way))) {
-			if (flush)
-				reason = reframer_flush_reason(flush);
-			else if (reframer_is_burst(e, flow->qlen, flow->bytes))
-				reason = REFRAMER_RELEASE_FULL;
-		}
-		if (reason != REFRAMER_HOLD) {
-			reframer_read_clock(e);
-			/* then it has its place before the READY flows */
-			if (reframer_is_due(e, flow))
-				reason = REFRAMER_HOLD;
-		}
+		reason = reframer_join_flow(e, slot, skb, flush);
 	} else {
-		reason = reframer_begin_flow(e, slot, bytes, flush);
+		reason = reframer_begin_flow(e, slot, qdisc_pkt_len(skb), flush);
 		if (reason != REFRAMER_HOLD &&
 		    likely(reframer_bypass(e, skb, reason)))
 			return false;
 		set->active |= BIT(way);
-		flow->head = skb;
-		flow->arrival = e->now;
-		flow->qlen = 1;
-		flow->bytes = bytes;
-		if (bytes >= REFRAMER_BACKLOG_MIN)
-			reframer_sort_by_backlog(e, flow);
-		list_add_tail(&flow->node, &e->held);
-		e->stats.flows_held++;
-		if (e->stats.flows_held + e->stats.flows_ready > e->stats.flows_peak)
-			e->stats.flows_peak++;
+		reframer_hold(e, flow, skb);
 	}
-	flow->tail = skb;
 	if (reason != REFRAMER_HOLD)
 		reframer_release(e, flow, reason, false);
 
@@ -737,51 +639,21 @@ static inline bool reframer_arrive(struct reframer_engine *e, u32 slot,
 	return true;
 }
 
-/*
- * The next turn is that of the oldest due flow, if there is one.  But READY flows
- * must not starve either.
- */
-static inline void reframer_release_due(struct reframer_engine *e)
-{
-	struct reframer_flow *flow = reframer_first(&e->held);
+/* ---------------------------------------------------------------- dequeue */
 
-	if (!flow || !reframer_is_due(e, flow) || e->old_key.qlen ||
-	    (e->due_bursts == REFRAMER_DUE_BURSTS && !list_empty(&e->ready))) {
-		e->due_bursts = 0;
-		return;
-	}
-	if (e->due_bursts < REFRAMER_DUE_BURSTS)
-		e->due_bursts++;
-	reframer_release(e, flow, flow->arrival <= e->due ? REFRAMER_RELEASE_DEADLINE :
-							    REFRAMER_RELEASE_PRESSURE,
-			 true);
+static inline void reframer_end_burst(struct reframer_engine *e)
+{
+	u32 class = min_t(u32, fls(e->sent_packets),
+			  REFRAMER_BURST_HIST_LEN) - 1;
+
+	e->stats.bursts++;
+	e->stats.burst_hist[class]++;
+	e->sending = NULL;
+	e->sent_packets = 0;
+	e->sent_bytes = 0;
 }
 
-/* Between two turns: let a due flow go, or have us called when one is due. */
-static noinline void reframer_dispatch(struct reframer_engine *e)
-{
-	bool queued = reframer_timer_queued(e);
-
-	if (reframer_oldest_waits(e) &&
-	    (!queued || e->clock_age >= REFRAMER_CLOCK_AGE_MAX)) {
-		if (e->armed && !queued) {
-			e->armed = false;
-			e->stats.timers++;
-			e->timer_latency -= e->timer_latency / 8;
-			e->timer_latency += min_t(u32, reframer_timer_latency(e),
-					     e->conf.delay);
-		}
-		reframer_read_clock(e);
-		if (reframer_oldest_waits(e) && !queued) {
-			e->armed = true;
-			reframer_timer_arm(e, reframer_deadline(e));
-		}
-	}
-	e->none_due = reframer_oldest_waits(e);
-	reframer_release_due(e);
-}
-
-/* The flow has sent or lost its last packet. */
+/* The flow has sent or lost its last packet: HELD or READY -> IDLE */
 static noinline void reframer_make_idle(struct reframer_engine *e,
 					struct reframer_flow *flow)
 {
@@ -819,6 +691,16 @@ static inline struct sk_buff *reframer_dequeue_head(struct reframer_engine *e,
 	return skb;
 }
 
+static inline struct sk_buff *reframer_take_bypass(struct reframer_engine *e)
+{
+	struct sk_buff *skb = e->bypass;
+
+	e->bypass = NULL;
+	e->qlen--;
+	e->memory -= reframer_skb_cb(skb)->memory;
+	return skb;
+}
+
 static inline void reframer_count_out(struct reframer_engine *e,
 				      const struct sk_buff *skb)
 {
@@ -831,17 +713,7 @@ static inline void reframer_count_out(struct reframer_engine *e,
 	}
 }
 
-static inline struct sk_buff *reframer_take_bypass(struct reframer_engine *e)
-{
-	struct sk_buff *skb = e->bypass;
-
-	e->bypass = NULL;
-	e->qlen--;
-	e->memory -= reframer_skb_cb(skb)->memory;
-	return skb;
-}
-
-/* The flow of the turn has had its burst; it queues up again behind the others. */
+/* The flow has sent its burst; it queues up again behind the others. */
 static noinline void reframer_rotate(struct reframer_engine *e,
 				     struct reframer_flow *flow)
 {
@@ -852,8 +724,8 @@ static noinline void reframer_rotate(struct reframer_engine *e,
 }
 
 /*
- * The next packet of a READY flow, or NULL.  A turn lasts until its flow is drained
- * or has had its burst.
+ * The next packet of a READY flow, or NULL.  A burst ends when the flow is empty or
+ * `burst` or `burst_bytes` is reached.
  */
 static inline struct sk_buff *reframer_next_ready(struct reframer_engine *e)
 {
@@ -870,7 +742,7 @@ static inline struct sk_buff *reframer_next_ready(struct reframer_engine *e)
 	if (reframer_is_burst(e, e->sent_packets, e->sent_bytes))
 		reframer_rotate(e, flow);
 
-	/* What was held has left the cache; let it come while this one is sent. */
+	/* What was held has left the cache; fetch it while this one is sent. */
 	flow = reframer_first(&e->ready);
 	if (flow)
 		prefetch(flow->head);
@@ -879,9 +751,58 @@ static inline struct sk_buff *reframer_next_ready(struct reframer_engine *e)
 	return skb;
 }
 
+/* The timer was armed and is no longer queued. */
+static inline void reframer_timer_expired(struct reframer_engine *e)
+{
+	e->armed = false;
+	e->stats.timers++;
+	e->timer_latency -= e->timer_latency / 8;
+	e->timer_latency += min_t(u32, reframer_timer_latency(e), e->conf.delay);
+}
+
 /*
- * Asks, once before each call of reframer_next(), whether a HELD flow may be due.
- * While the timer is queued none is, unless it is late.
+ * Release the oldest flow if it is due, to be sent next.  But READY flows must not
+ * starve either.
+ */
+static inline void reframer_release_due(struct reframer_engine *e)
+{
+	struct reframer_flow *flow = reframer_first(&e->held);
+	bool deadline;
+
+	if (!flow || !reframer_is_due(e, flow) || e->old_key.qlen ||
+	    (e->due_bursts == REFRAMER_DUE_BURSTS && !list_empty(&e->ready))) {
+		e->due_bursts = 0;
+		return;
+	}
+	if (e->due_bursts < REFRAMER_DUE_BURSTS)
+		e->due_bursts++;
+	deadline = e->now - flow->arrival + reframer_slack(e) >= e->conf.delay;
+	reframer_release(e, flow, deadline ? REFRAMER_RELEASE_DEADLINE :
+					     REFRAMER_RELEASE_PRESSURE, true);
+}
+
+/* Between two bursts: release a due flow, or arm the timer for the next one. */
+static noinline void reframer_dispatch(struct reframer_engine *e)
+{
+	bool queued = reframer_timer_queued(e);
+
+	if (reframer_oldest_waits(e) &&
+	    (!queued || e->clock_age >= REFRAMER_CLOCK_AGE_MAX)) {
+		if (e->armed && !queued)
+			reframer_timer_expired(e);
+		reframer_read_clock(e);
+		if (reframer_oldest_waits(e) && !queued) {
+			e->armed = true;
+			reframer_timer_arm(e, reframer_deadline(e));
+		}
+	}
+	e->none_due = reframer_oldest_waits(e);
+	reframer_release_due(e);
+}
+
+/*
+ * May a HELD flow be due?  To be asked once before each call of reframer_next().
+ * While the timer is queued none is, unless the timer is late.
  */
 static inline bool reframer_check_due(struct reframer_engine *e)
 {
@@ -902,7 +823,7 @@ static inline struct sk_buff *reframer_next(struct reframer_engine *e, bool due)
 	struct sk_buff *skb;
 
 	if (e->bypass) {
-		/* the last one before we have looked */
+		/* no other one may bypass before the clock is read */
 		if (due)
 			e->none_due = false;
 		skb = reframer_take_bypass(e);
@@ -914,21 +835,25 @@ static inline struct sk_buff *reframer_next(struct reframer_engine *e, bool due)
 	return reframer_next_ready(e);
 }
 
+/* ------------------------------------------------------------------- drop */
+
 /*
- * The flow to lose a packet: one of the class of the largest, the largest of
- * the first few there.  So no other is more than twice as large.
- * When all flows are of one small packet, the oldest.
+ * The flow to lose a packet: the largest of the first few in the highest class of
+ * backlog, so no other is more than twice as large.  When all flows have a single
+ * small packet, the oldest flow.
  */
 static inline struct reframer_flow *reframer_victim(struct reframer_engine *e)
 {
 	struct reframer_flow *flow, *largest = NULL;
+	struct list_head *list;
 	int n = 0;
 
 	if (e->sending)
 		reframer_sort_by_backlog(e, e->sending);
 	if (!e->backlog_map)
 		return reframer_first(&e->ready) ?: reframer_first(&e->held);
-	list_for_each_entry(flow, &e->by_backlog[fls64(e->backlog_map) - 1], backlog_node) {
+	list = &e->by_backlog[fls64(e->backlog_map) - 1];
+	list_for_each_entry(flow, list, backlog_node) {
 		if (!largest || flow->bytes > largest->bytes)
 			largest = flow;
 		if (++n == REFRAMER_BACKLOG_SEARCH)
@@ -938,8 +863,8 @@ static inline struct reframer_flow *reframer_victim(struct reframer_engine *e)
 }
 
 /*
- * The packet to lose, the oldest of the largest flow, or NULL if none is left.
- * The one that goes straight through comes last: it was within the limits.
+ * The packet to drop, the oldest of the largest flow, or NULL if none is left.
+ * One that bypasses comes last: it was within the limits.
  */
 static inline struct sk_buff *reframer_drop(struct reframer_engine *e,
 					    struct reframer_flow **victim)
@@ -958,10 +883,27 @@ static inline struct sk_buff *reframer_drop(struct reframer_engine *e,
 	return skb;
 }
 
+/* -------------------------------- configuration; not for the datapath */
+
 /*
- * After a change of the configuration: flows that no longer need to wait.  It
- * looks at every HELD flow; not for the datapath.  Then the caller has
- * reframer_next() called at once, which finds out what is due and arms the timer.
+ * The caller has set conf (flows to a power of two) and, with zeroes, both tables.
+ */
+static inline void reframer_engine_init(struct reframer_engine *e)
+{
+	int i;
+
+	reframer_configure(e);
+	e->set_mask = reframer_sets(&e->conf) - 1;
+	INIT_LIST_HEAD(&e->held);
+	INIT_LIST_HEAD(&e->ready);
+	for (i = 0; i < REFRAMER_BACKLOG_CLASSES; i++)
+		INIT_LIST_HEAD(&e->by_backlog[i]);
+}
+
+/*
+ * After a change of the configuration: release flows that need no longer be held.
+ * Then the caller has reframer_next() called at once, which finds out what is due
+ * and arms the timer.
  */
 static inline void reframer_config_changed(struct reframer_engine *e, u64 now)
 {
@@ -977,7 +919,7 @@ static inline void reframer_config_changed(struct reframer_engine *e, u64 now)
 	e->none_due = false;
 }
 
-/* All packets of a READY flow go behind those of the old_key ones. */
+/* All packets of a READY flow go behind those of the old key. */
 static inline void reframer_move_to_old_key(struct reframer_engine *e,
 					    struct reframer_flow *flow)
 {
@@ -1003,8 +945,26 @@ static inline void reframer_move_to_old_key(struct reframer_engine *e,
 }
 
 /*
- * All statistics.  A packet that goes straight is counted once, when it comes; here
- * it becomes a release without a hold and, unless it was lost or is still here, a
+ * Before another key: the same packets will belong to other flows, and those that
+ * are here must leave before any that arrive.
+ */
+static inline void reframer_change_key(struct reframer_engine *e, u64 now)
+{
+	struct reframer_flow *flow, *next;
+
+	e->now = now;
+	list_for_each_entry_safe(flow, next, &e->held, node)
+		reframer_release(e, flow, REFRAMER_RELEASE_PRESSURE, false);
+	list_for_each_entry_safe(flow, next, &e->ready, node)
+		if (flow != &e->old_key)
+			reframer_move_to_old_key(e, flow);
+}
+
+/* ------------------------------------------------------------- statistics */
+
+/*
+ * All statistics.  A packet that bypasses is counted once, when it arrives; here it
+ * becomes a release without a hold and, unless it was dropped or is still here, a
  * burst of one packet.
  */
 static inline void reframer_sum_stats(const struct reframer_engine *e,
@@ -1022,22 +982,6 @@ static inline void reframer_sum_stats(const struct reframer_engine *e,
 	bypassed -= e->bypassed_dropped + !!e->bypass;
 	s->bursts += bypassed;
 	s->burst_hist[0] += bypassed;
-}
-
-/*
- * Before another key: the same packets will belong to other flows, and those
- * that are here must leave before any that come.  Not for the datapath.
- */
-static inline void reframer_change_key(struct reframer_engine *e, u64 now)
-{
-	struct reframer_flow *flow, *next;
-
-	e->now = now;
-	list_for_each_entry_safe(flow, next, &e->held, node)
-		reframer_release(e, flow, REFRAMER_RELEASE_PRESSURE, false);
-	list_for_each_entry_safe(flow, next, &e->ready, node)
-		if (flow != &e->old_key)
-			reframer_move_to_old_key(e, flow);
 }
 
 #endif

@@ -90,14 +90,12 @@ struct model {
 	struct slots held;
 	struct slots ready;
 	u64 told;		/* the time, as far as the engine knows it */
-	bool expired, pressed;	/* ever; the last time, what was in force: */
-	u64 expired_at, expired_delay, expired_slack;
+	u64 due;		/* flows that arrived until then are due */
 	int clock_age;		/* calls since the time was told */
 	bool none_due;		/* nothing is due before the timer */
 	bool armed;
 	int due_bursts;		/* of due flows, since one of a READY flow */
 	u64 timer_latency;		/* 8 times the average */
-	u64 pressed_at;
 	int sending;		/* slot, or NONE */
 	u32 sent_packets, sent_bytes;
 	u32 last_in, last_out;
@@ -323,20 +321,9 @@ static void slots_remove(struct slots *s, int slot)
 		s->slot[i] = s->slot[i + 1];
 }
 
-static bool due_by_time(const struct queue *q)
-{
-	u64 deadline = q->arrival + t.m.expired_delay;
-
-	if (!t.m.expired)
-		return false;
-	return deadline <= t.m.expired_at ||
-	       (deadline <= t.m.expired_at + t.m.expired_slack &&
-		q->arrival < t.m.expired_at);
-}
-
 static bool due(const struct queue *q)
 {
-	return due_by_time(q) || (t.m.pressed && q->arrival <= t.m.pressed_at);
+	return q->arrival <= t.m.due;
 }
 
 static struct queue *oldest_held(void)
@@ -659,9 +646,20 @@ static void model_arrive(int slot, const struct entry *new,
 
 static void model_make_all_due(void)
 {
-	t.m.pressed = true;
-	t.m.pressed_at = t.m.told;
+	t.m.due = t.m.told;
 	t.m.none_due = false;
+}
+
+static u64 model_slack(void)
+{
+	const struct reframer_config *c = &t.e->conf;
+	u64 slack = c->delay / REFRAMER_SLACK_DIVISOR;
+
+	if (c->slack != REFRAMER_SLACK_AUTO)
+		return c->slack;
+	if (t.m.timer_latency > slack)
+		slack = t.m.timer_latency;
+	return slack < c->delay ? slack : c->delay;
 }
 
 /* The engine reads the clock: which flows are due? */
@@ -669,30 +667,25 @@ static void model_read_clock(void)
 {
 	const struct reframer_config *c = &t.e->conf;
 	const struct queue *q = oldest_held();
+	u64 slack = model_slack(), last;
 
 	t.m.told = t.clock;
 	t.m.clock_age = 0;
 	if (!q || t.m.told < q->arrival + c->delay)
 		return;
 	t.m.none_due = false;
-	t.m.expired = true;
-	t.m.expired_at = t.m.told;
-	t.m.expired_delay = c->delay;
-	t.m.expired_slack = c->slack;
-	if (c->slack != REFRAMER_SLACK_AUTO)
-		return;
-	t.m.expired_slack = c->delay / REFRAMER_SLACK_DIVISOR;
-	if (t.m.timer_latency > t.m.expired_slack) {
-		t.m.expired_slack = t.m.timer_latency;
-		t.coverage[C_SLACK_LATE]++;
-	}
-	if (t.m.expired_slack > c->delay) {
-		t.m.expired_slack = c->delay;
-		t.coverage[C_SLACK_ALL]++;
+	last = t.m.told + slack - c->delay;
+	if (slack && last == t.m.told)
+		last--;			/* not one that begins now */
+	if (last > t.m.due)
+		t.m.due = last;
+	if (c->slack == REFRAMER_SLACK_AUTO) {
+		t.coverage[C_SLACK_LATE] += slack > c->delay / REFRAMER_SLACK_DIVISOR;
+		t.coverage[C_SLACK_ALL] += slack && slack == c->delay;
 	}
 }
 
-/* Between two turns.  Returns when the timer is to fire, or 0 */
+/* Between two bursts.  Returns when the timer is to fire, or 0 */
 static u64 model_dispatch(bool timer_queued)
 {
 	u64 delay = t.e->conf.delay, late = t.timer_was_late, arm = 0;
@@ -734,14 +727,10 @@ static void model_release_due(void)
 	}
 	t.coverage[C_DUE_BEFORE_READY] += t.m.ready.n > 0;
 	slot = t.m.held.slot[0];
-	if (due_by_time(q)) {
-		held = t.m.told - q->arrival;
-		if (!t.m.expired_slack)
-			check(held >= t.m.expired_delay,
-			      "released %llu ns after arrival",
-			      held);
-		t.coverage[C_SLACK_APART] += !t.m.expired_slack;
-		t.coverage[C_SLACK_TOGETHER] += held < t.m.expired_delay;
+	held = t.m.told - q->arrival;
+	if (held + model_slack() >= t.e->conf.delay) {
+		t.coverage[C_SLACK_APART] += !model_slack();
+		t.coverage[C_SLACK_TOGETHER] += held < t.e->conf.delay;
 		model_release(slot, REFRAMER_RELEASE_DEADLINE);
 	} else {
 		model_release(slot, REFRAMER_RELEASE_PRESSURE);
@@ -1008,12 +997,12 @@ static void check_sets(void)
 		same_at(set->tag[way], q->owner, i);
 		same_at(set->active >> way & 1, q->n > 0, i);
 		same_at(set->shared >> way & 1, q->shared, i);
-		same_at(set->probing >> way & 1, q->history.probing, i);
-		same_at(set->probe_failed >> way & 1, q->history.again, i);
-		same_at(set->probe_good >> way & 1, q->history.good, i);
-		same_at(set->history[way].credit, q->history.credit, i);
-		same_at(set->history[way].backoff, q->history.backoff, i);
-		same_at(set->history[way].skip, q->history.skip, i);
+		same_at(set->adaptive.probing >> way & 1, q->history.probing, i);
+		same_at(set->adaptive.probe_failed >> way & 1, q->history.again, i);
+		same_at(set->adaptive.probe_good >> way & 1, q->history.good, i);
+		same_at(set->adaptive.flow[way].credit, q->history.credit, i);
+		same_at(set->adaptive.flow[way].backoff, q->history.backoff, i);
+		same_at(set->adaptive.flow[way].skip, q->history.skip, i);
 	}
 }
 

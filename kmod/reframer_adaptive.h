@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The option `adaptive`: which flows to hold.
+ *
+ * Holding a packet pays if more of its flow arrive during the hold.  Each flow has
+ * credit, from its own holds, and is held while it has some.  Without credit, its
+ * packets bypass, and now and then one of them is a probe: would the next packet
+ * have come in time to share a hold?  All flows together have global credit; it
+ * says how far to trust a flow that is not known yet.
+ *
+ *   event                            credit of the flow      global credit
+ *   -------------------------------  ----------------------  -------------
+ *   hold of two packets or more,     +3, at most 7           +3, at most 63
+ *     closer than the delay: paid      (and backoff - 1)
+ *   hold of one packet, for half     -1; when it is 0:       -1, at least -32
+ *     the delay or more: wasted        backoff + 1
+ *   any other hold                   -                       -
+ *   good probe, where global credit
+ *     is 32 or more, backoff <= 3    7                       -
+ *     is more than -16               1                       -
+ *     is less                        1 if the probe before
+ *                                      was good, too         -
+ *   failed probe                     -; the second one in    -
+ *                                      a row: backoff + 1,
+ *                                      at most 3
+ *
+ * After backoff has risen, 2^backoff - 1 packets bypass before the next probe.  But
+ * where global credit is 32 or more, failed probes with a backoff below 3 skip none.
+ *
+ * A probe bypasses, too, so it only tells that somebody would have come in time.
+ * Whether holding pays the first hold tells: who waits for an answer to the first
+ * packet does not send a second one.  A packet that comes too late for a probe may
+ * begin a train, so it is a probe itself; otherwise every probe could meet the last
+ * packet of a train.  Where global credit is low, one good probe does not suffice:
+ * of packets that come at random some do come in time.
+ *
+ * docs/adaptive.md has the figures behind these numbers.
+ */
+#ifndef _REFRAMER_ADAPTIVE_H
+#define _REFRAMER_ADAPTIVE_H
+
+#define REFRAMER_CREDIT_PAID		3
+#define REFRAMER_CREDIT_MAX		7
+#define REFRAMER_GLOBAL_CREDIT_MAX	63
+#define REFRAMER_GLOBAL_CREDIT_HIGH	32
+#define REFRAMER_GLOBAL_CREDIT_LOW	-16
+#define REFRAMER_GLOBAL_CREDIT_MIN	-32
+#define REFRAMER_BACKOFF_MAX		9
+#define REFRAMER_BACKOFF_PROBE_MAX	3	/* by failed probes, which cost little */
+
+/* What is known of a flow, also while it is IDLE */
+struct reframer_history {
+	u16 credit:3;
+	u16 backoff:4;
+	u16 skip:9;		/* packets that bypass before the next probe */
+};
+
+/* What is known of the flows of one set */
+struct reframer_adaptive {
+	struct reframer_history flow[REFRAMER_WAYS];
+	u8 probing;		/* mask of ways whose last packet was a probe */
+	u8 probe_failed;	/* mask of ways whose probe before failed */
+	u8 probe_good;		/* mask of ways whose probe before was good */
+};
+
+enum reframer_advice {
+	REFRAMER_ADVICE_HOLD,
+	REFRAMER_ADVICE_BYPASS,
+	REFRAMER_ADVICE_PROBE,	/* bypass, and note when it came */
+};
+
+enum reframer_outcome {
+	REFRAMER_OUTCOME_PAID,
+	REFRAMER_OUTCOME_WASTED,
+	REFRAMER_OUTCOME_NONE,
+};
+
+/* The way is taken by a new flow. */
+static inline void reframer_forget(struct reframer_adaptive *a, u32 way)
+{
+	a->flow[way] = (struct reframer_history) { 0 };
+	a->probing &= ~BIT(way);
+	a->probe_failed &= ~BIT(way);
+	a->probe_good &= ~BIT(way);
+}
+
+/* A packet arrives for an IDLE flow. */
+static inline enum reframer_advice
+reframer_advise(struct reframer_adaptive *a, u32 way)
+{
+	struct reframer_history *h = &a->flow[way];
+
+	if (h->credit)
+		return REFRAMER_ADVICE_HOLD;
+	if (h->skip) {
+		h->skip--;
+		return REFRAMER_ADVICE_BYPASS;
+	}
+	a->probing |= BIT(way);
+	return REFRAMER_ADVICE_PROBE;
+}
+
+static inline void reframer_back_off(struct reframer_history *h, u32 most)
+{
+	if (h->backoff < most)
+		h->backoff++;
+	h->skip = BIT(h->backoff) - 1;
+}
+
+static inline void reframer_probe_failed(struct reframer_adaptive *a, u32 way,
+					 bool patient)
+{
+	struct reframer_history *h = &a->flow[way];
+
+	a->probe_failed ^= BIT(way);
+	if (a->probe_failed & BIT(way))
+		return;		/* the first in a row */
+	if (patient && h->backoff < REFRAMER_BACKOFF_PROBE_MAX)
+		h->backoff++;
+	else
+		reframer_back_off(h, REFRAMER_BACKOFF_PROBE_MAX);
+}
+
+/* The next packet after a probe has arrived: in time, within the delay? */
+static noinline void reframer_end_probe(struct reframer_adaptive *a, u32 way,
+					s32 global_credit, bool in_time)
+{
+	struct reframer_history *h = &a->flow[way];
+	bool high = global_credit >= REFRAMER_GLOBAL_CREDIT_HIGH;
+	bool again = a->probe_good & BIT(way);
+
+	a->probing &= ~BIT(way);
+	a->probe_good &= ~BIT(way);
+	if (!in_time) {
+		reframer_probe_failed(a, way, high);
+		return;
+	}
+	a->probe_failed &= ~BIT(way);
+	if (high && h->backoff <= REFRAMER_BACKOFF_PROBE_MAX)
+		h->credit = REFRAMER_CREDIT_MAX;
+	else if (again || global_credit > REFRAMER_GLOBAL_CREDIT_LOW)
+		h->credit = 1;
+	else
+		a->probe_good |= BIT(way);
+}
+
+/*
+ * A hold has ended.  Where it ended late, as below a parent that did not call
+ * dequeue() in time, packets must have come closer than the delay to count as paid.
+ */
+static inline enum reframer_outcome
+reframer_hold_outcome(u32 packets, u64 hold, u32 delay)
+{
+	if (packets > 1)
+		return (u64)packets * delay > hold ? REFRAMER_OUTCOME_PAID :
+						     REFRAMER_OUTCOME_NONE;
+	return hold && hold >= delay / 2 ? REFRAMER_OUTCOME_WASTED :
+					   REFRAMER_OUTCOME_NONE;
+}
+
+static inline void reframer_learn(struct reframer_history *h,
+				  s32 *global_credit,
+				  enum reframer_outcome outcome)
+{
+	switch (outcome) {
+	case REFRAMER_OUTCOME_PAID:
+		*global_credit = min_t(s32, *global_credit + REFRAMER_CREDIT_PAID,
+				       REFRAMER_GLOBAL_CREDIT_MAX);
+		h->credit = min_t(u32, h->credit + REFRAMER_CREDIT_PAID,
+				  REFRAMER_CREDIT_MAX);
+		if (h->backoff)
+			h->backoff--;
+		break;
+	case REFRAMER_OUTCOME_WASTED:
+		if (*global_credit > REFRAMER_GLOBAL_CREDIT_MIN)
+			--*global_credit;
+		if (h->credit)
+			h->credit--;
+		if (!h->credit)
+			reframer_back_off(h, REFRAMER_BACKOFF_MAX);
+		break;
+	case REFRAMER_OUTCOME_NONE:
+		break;
+	}
+}
+
+#endif
