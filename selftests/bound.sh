@@ -2,11 +2,11 @@
 # SPDX-License-Identifier: GPL-2.0
 # Bound: how long packets are held, to the nanosecond.
 #
-# Needs virtual time (User-Mode Linux, time-travel=inf-cpu), where code takes
-# none.  The clock ticks in 256 ns, and reading it takes a process one tick.  So
-# all times are multiples of 256 ns, and packets are sent at multiples of 4096
-# ns: a deadline, 64 us after one of them, is then never near another, when the
-# sender could make the timer late (64000 % 4096 = 2560).
+# Needs virtual time (User-Mode Linux, time-travel=inf-cpu), where code takes no
+# time.  The clock ticks every 256 ns, and reading it takes a process one tick, so
+# all times are multiples of 256 ns.  Packets are sent at multiples of 4096 ns.  A
+# deadline is 64 us later and so never close to another packet, whose sender could
+# make the timer late (64000 % 4096 = 2560).
 
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$0")/lib.sh"
@@ -21,7 +21,7 @@ captured() {
 	arrived
 }
 
-# send_list OPTIONS LIST: through a new reframer
+# send_list OPTIONS LIST: send LIST through a new reframer
 send_list() {
 	# shellcheck disable=SC2086 # words
 	reframer $1 $ALWAYS
@@ -72,8 +72,8 @@ test_slack_0() {
 	expect '.r.hold.max_ns == 64000 and .r.hold.mean_ns == 64000'
 }
 
-# Nothing is held longer than the delay; the oldest for exactly the delay, and
-# with it goes all that is there.
+# No packet is held longer than the delay.  The oldest is held for exactly the delay,
+# and everything queued leaves with it.
 test_slack_as_the_delay() {
 	on_time send_list "delay 64us slack 64us" "$(schedule 2)"
 	# once in the order of leaving, once in that of sending
@@ -103,14 +103,14 @@ test_slack_as_the_delay() {
 	expect '.r.hold.max_ns == 64000'
 }
 
-# At 64 us flow 0 is due.  Flow 1 is due within the slack, flow 2 just so (23 us
-# later), and flow 3 not any more.
+# At 64 us flow 0 is due.  Flows 1 and 2 are due within the slack, flow 2 just so (23 us
+# later); flow 3 is not.
 test_slack_between() {
 	held "delay 64us slack 41us" 0@0,1@20480,2@40960,3@45056 "0+64000 0+64000 0+64000 3+64000"
 }
 
-# The timer fires in time, but a packet that went straight has stopped the device: that
-# is no latency of the timer, and the slack stays a quarter of the delay.
+# The timer expires in time, but a packet that bypassed has stopped the device.  This is
+# not timer latency, so the slack stays a quarter of the delay.
 test_slack_on_a_device_that_is_stopped() {
 	slow_device 1 1000
 	reframer delay 64us noadaptive
@@ -152,7 +152,7 @@ test_pressure_goes_at_once() {
 	expect '.r.releases.pressure == 7 and .r.releases.deadline == 1'
 }
 
-# change_held OLD LIST NEW: packets that are held obey the new values
+# change_held OLD LIST NEW: the new values apply to packets that are held already
 change_held() {
 	# shellcheck disable=SC2086 # words
 	reframer $1 $ALWAYS
@@ -186,7 +186,7 @@ test_change_to_a_delay_that_is_over() {
 	expect complete '.cap.hold_ns.max < 20000000'
 }
 
-# A flow that has a burst together by the new measure goes at once.
+# A flow that holds a full burst by the new values leaves at once.
 test_change_to_a_smaller_burst() {
 	on_time change_held "delay 99840us" 0@0,0@4096,0@8192 "burst 3"
 	expect '.cap.hold_ns.max < 20000000 and .r.releases.full == 1'

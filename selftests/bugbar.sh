@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# The bug bar: what other qdiscs got wrong, one test for each known bug.
-# docs/bugbar.md says how each test was seen to fail.
+# Known bugs of other qdiscs, one test for each.  docs/qdisc-bugs.md says how each test
+# was shown to fail.
 #
-# BUGBAR_SECONDS: how long row 12 races (3; 60 for a night)
+# BUGBAR_SECONDS: how long row 12 runs (3; 60 in nightly runs)
 
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$0")/lib.sh"
@@ -42,14 +42,14 @@ tree() {
 		qdisc add dev tx0 parent 1:2 handle 20: reframer $ALWAYS delay 1ms"
 }
 
-# Delete the tree, after a look at what it counts.
+# Check the counters of the tree, and delete it.
 fell() {
 	show
 	expect all_accounted
 	qdisc del dev tx0 root
 }
 
-# What 1:1 holds is lost; a slow machine may be too late to find it.
+# The packets in 1:1 are dropped; on a slow machine they may have left before.
 lost_by_change() {
 	local tries
 
@@ -92,7 +92,7 @@ row 02 "a list that is not in qlen (CVE-2024-56770)"
 test_row_02() {
 	local sum
 
-	# held, ready, over the limits and queued by another key
+	# held, ready, over the limits and queued under another key
 	stuck limit 300
 	qdisc change dev tx0 parent 1:1 reframer key src
 	send -F 40 -n 5 -o random
@@ -103,12 +103,12 @@ test_row_02() {
 		'.q.backlog == .qs[0].backlog and .q.backlog == 1500 + 300 * 100'
 	sum=$("$TC" -n "$TX" -s class show dev tx0 |
 		awk '$1 == "backlog" { n += $3 } END { print n + 0 }')
-	# and those queued by the former key, which have no class
+	# and packets queued under the old key, which have no class
 	expect "$sum > 200 and $sum <= 300" \
 		'.r.packets_in == .r.packets_out + drops + .q.qlen - 1'
 	unstuck
 	expect '.r.packets_out == .r.packets_in - drops' root_empty
-	# one that goes straight through
+	# a packet that bypasses
 	qdisc del dev tx0 root
 	reframer
 	CAPTURE_AT="$TX tx0" capture
@@ -148,7 +148,7 @@ test_row_04() {
 			tree $kind delay 1ms
 			tell "filter add dev tx0 parent 10: protocol ip matchall action $action"
 			send -p 1:1 -F 8 -n 4 -o random
-			# what went to ifb0 comes back, and is not classified again
+			# packets that went to ifb0 come back, and are not classified again
 			wait_drained
 			expect "$lost == 32" root_empty
 			class_can_go $kind
@@ -182,7 +182,7 @@ test_row_06() {
 	class del dev tx0 classid 1:1
 	pass 1:2
 	fell
-	# what tbf has seen it gets next, although another would go before it
+	# tbf gets the packet that it peeked, although another one would now be first
 	stuck
 	send -p 7 -f 5
 	show
@@ -340,7 +340,7 @@ test_row_12() {
 	done
 	end=$((SECONDS + seconds))
 	while [ $SECONDS -lt $end ]; do
-		# as many as there can be, for KCSAN, which looks now and then
+		# as many as possible, for KCSAN, which samples accesses
 		tell "$lines$lines$lines$lines$lines"
 		show
 		n=$((n + 30))
@@ -359,7 +359,7 @@ test_row_13() {
 	local kind limits
 
 	forwarded
-	# above: every packet comes twice; all are sent, or all are lost
+	# above: every packet comes twice; all are sent, or all are dropped
 	for limits in "limit 1000|0" "memory_limit 1|64"; do
 		WHAT="netem, ${limits%|*}"
 		tell "qdisc add dev tx0 root handle 1: netem duplicate 100%
@@ -384,7 +384,7 @@ test_row_13() {
 	done
 }
 
-# refused_graft COMMAND: tc says no
+# refused_graft COMMAND: the command is refused
 refused_graft() {
 	! "$TC" -n "$TX" qdisc "$@" 2>"$TMP/err" || fail "accepted: $*"
 	[ -s "$TMP/err" ] || fail "refused without a word: $*"
@@ -410,7 +410,7 @@ test_row_14() {
 		pass 1:2 1:1
 		fell
 	done
-	# the last class there can be, and one that is not there
+	# the last possible class, and one that does not exist
 	for flows in 65536 8; do
 		WHAT="class ffff:ffff of $flows"
 		tell "qdisc add dev tx0 root handle ffff: reframer delay 1ms $ALWAYS flows $flows
@@ -426,7 +426,7 @@ test_row_14() {
 }
 
 # below PARENT LEAF...: a tbf that peeks, a parent below it, and a leaf; true if all
-# packets come out
+# packets are sent
 below() {
 	local parent=$1 sent tries
 
@@ -459,7 +459,7 @@ test_row_15() {
 			pair
 		fi
 		below "$parent" reframer delay 1ms "$ALWAYS" && continue
-		# the parent's own bug, if it loses those of another leaf that peeks so
+		# the parent's own bug, if packets of another leaf that peeks so get stuck
 		! below "$parent" fq_codel ||
 			fail "packets stay below $parent"
 		failed+=("$parent")
@@ -564,14 +564,14 @@ test_row_20() {
 
 	reframer delay 100ms "$ALWAYS" flows 8
 	while [ $resets -lt 3 ]; do
-		# with a shared slot, and one flow half a burst
+		# with a shared slot, and one flow in the middle of its burst
 		ip_start -n "$TX"
 		holding 64 -F 16 -n 4
 		ip_run link set dev tx0 down
 		show
 		expect accounted empty_now
 		ip -n "$TX" link set dev tx0 up
-		# a slow machine may be too late to find them
+		# on a slow machine they may have left before
 		if [[ $QS == *'"reset":'$((before + 64)),* ]]; then
 			resets=$((resets + 1)) before=$((before + 64))
 		elif [[ $QS != *'"reset":'$before,* ]]; then
@@ -635,7 +635,7 @@ test_row_22() {
 	unpair
 }
 
-# longest_hold: how long the lock of a qdisc was held, where the kernel measures that
+# longest_hold: longest time the lock of a qdisc was held, where the kernel measures it
 longest_hold() {
 	[ -e /proc/lock_stat ] || return 0
 	diag "$(awk 'NF == 13 && /^ *&sch->/ && $11 > max { max = $11 }
@@ -644,8 +644,8 @@ longest_hold() {
 
 row 23 "work for all flows under the lock"
 test_row_23() {
-	# All flows wait behind one packet, and fall due, until there are tokens for
-	# a few packets.  No more flows than those may be released.
+	# All flows wait behind one packet and become due, until there are tokens for a
+	# few packets.  No more flows than these may be released.
 	stuck limit 100000 flows 65536 memory_limit 2gb
 	send -F 20000 -n 1 -o random
 	pause 0.01
@@ -666,8 +666,8 @@ requeuing() {
 		echo 1000 | tee limit_min >limit_max'
 }
 
-# fill_ring KIND...: more packets than the ring of rx0 takes, while who is to empty
-# it gets no CPU
+# fill_ring KIND...: send more packets than the ring of rx0 has room for, while its
+# consumer gets no CPU
 fill_ring() {
 	qdisc add dev tx0 root handle 1: "$@"
 	capture
@@ -699,13 +699,13 @@ test_row_24() {
 	requeuing 500
 	reframer delay 1ms slack 1ms "$ALWAYS"
 	CAPTURE_AT="$TX tx0" capture
-	# more come while requeued ones wait
+	# more arrive while requeued ones wait
 	send -F 8 -n 40 -o random -g 200000
 	wait_drained
 	arrived
 	expect complete accounted empty_now '.q.requeues > 10'
 
-	# They are in qlen, but have left what change() trims, as in row 7.
+	# They count in qlen, but are no longer in the queue that change() trims, as in row 7.
 	requeuing 20000
 	reframer delay 1ms slack 1ms "$ALWAYS"
 	CAPTURE_AT="$TX tx0" capture

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# Classification: what is one flow, by key, by filters and by skb->priority; what
-# the actions of filters do to packets; the classes.
+# Classification: which packets are one flow, by key, filters and skb->priority; actions
+# of filters; classes.
 
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$0")/lib.sh"
@@ -11,12 +11,12 @@ MATCHALL="protocol ip matchall"
 ODD_PACKETS="match u32 1 1 at 36"
 ODD_FLOWS="match u32 1 1 at 12"
 
-# Delete what was stuck.
+# Delete the stuck qdisc.
 free() { qdisc del dev tx0 root; }
 
 filter() { tell "filter $*"; }
 
-# filters PARENT FILTER...: each the next to look
+# filters PARENT FILTER...: add filters, to be asked in this order
 filters() {
 	local parent=$1 filter lines="" prio=0
 
@@ -49,7 +49,7 @@ classes() {
 		END { print "]" }')
 }
 
-# eight_flows [ARGUMENTS...]: of 4 packets of 100 bytes, and where they went
+# eight_flows [ARGUMENTS...]: send flows of 4 packets of 100 bytes and list their classes
 eight_flows() {
 	send -F 8 -n 4 "$@"
 	show
@@ -57,7 +57,7 @@ eight_flows() {
 	expect '.gen.packets == 32 and .gen.refused == 0' '.r.packets_in == 34'
 }
 
-# In class 10:MINOR, or as many flows as there are by the key
+# The flows are in class 10:MINOR, or there are as many as the key distinguishes
 ALL_IN='(.list | length == 1) and (.list[0] | .qlen == 32 and .backlog == 3200) and
 	.list[0].handle'
 BY_KEY='(.list | length == 8) and all(.list[]; .qlen == 4 and .backlog == 400) and
@@ -97,7 +97,7 @@ test_keys() {
 	done
 }
 
-# Neither may one IPv6 address be taken for another by how its words add up.
+# IPv6 addresses whose words have the same XOR are different hosts.
 test_key_whole_addresses() {
 	for WHAT in src hosts; do
 		stuck key $WHAT
@@ -107,7 +107,7 @@ test_key_whole_addresses() {
 	done
 }
 
-# Behind VLAN tags, too, flows are told apart by what the key says.
+# The key distinguishes flows behind VLAN tags, too.
 test_keys_behind_tags() {
 	local kind key
 
@@ -129,7 +129,7 @@ test_keys_behind_tags() {
 	done
 }
 
-# Whoever knows where one qdisc puts flows knows nothing of another one.
+# The slots of flows in one qdisc do not tell their slots in another.
 test_keys_have_a_secret() {
 	local first n
 
@@ -159,7 +159,7 @@ test_key_mark() {
 	expect '(.list | length == 2) and all(.list[]; .qlen == 16)'
 }
 
-# What is there when the key changes leaves first, flow by flow.
+# Packets queued when the key changes leave first, flow by flow.
 test_key_change() {
 	stuck
 	eight_flows
@@ -181,7 +181,7 @@ test_key_change() {
 		'.cap.runs == 1 + 8 + 32 + 1'
 }
 
-# Each kind of filter, with one that finds nothing in front of it
+# Each kind of filter, behind one that does not match
 test_filters_choose_the_class() {
 	for WHAT in "$MATCHALL" "protocol ip flower src_ip 10.128.0.0/24" \
 		     "protocol ip u32 match ip src 10.128.0.0/24" \
@@ -226,8 +226,8 @@ test_no_match_goes_by_the_key() {
 	done
 }
 
-# One flow in a class, the others by the key: in a set of slots where none of them
-# would be otherwise
+# One flow is in a class, the others are hashed by the key.  The class is in a set that
+# none of them is in.
 test_a_filter_for_some() {
 	local class
 
@@ -244,7 +244,7 @@ test_a_filter_for_some() {
 	expect "$BY_KEY" "any(.list[]; .handle == \"$class\")"
 }
 
-# A flow and a class in the same slot: they share it.
+# A flow and a class with the same slot share it.
 test_class_and_flow_collide() {
 	local i
 
@@ -271,7 +271,7 @@ test_priority_chooses_the_class() {
 	eight_flows
 	expect "$ALL_IN == \"10:5\""
 	free
-	# what a filter says comes first
+	# a filter takes precedence
 	stuck
 	filters 10: "$MATCHALL classid 10:6"
 	eight_flows -p 10:5
@@ -287,7 +287,7 @@ test_priority_of_others_goes_by_the_key() {
 	done
 }
 
-# Qdiscs that mq makes of the default kind have no handle.
+# Default qdiscs below mq have no handle.
 test_priority_without_a_handle() {
 	local default=/proc/sys/net/core/default_qdisc
 
@@ -307,7 +307,7 @@ test_priority_without_a_handle() {
 	unpair
 }
 
-# TC_PRIO_CONTROL must not wait, and takes along what is there of its flow.
+# A packet of TC_PRIO_CONTROL is not held and flushes its flow.
 test_priority_7_is_control() {
 	reframer delay 100ms "$ALWAYS"
 	filters 1: "protocol ip u32 match u32 2 0xffffffff at 36 action skbedit priority 7"
@@ -319,7 +319,7 @@ test_priority_7_is_control() {
 		'.r.releases.control == 1 and .r.releases.deadline == 1'
 }
 
-# actions_of VERDICT...: of filters for all packets; where eight flows go
+# actions_of VERDICT...: filters with these actions match all packets of eight flows
 actions_of() {
 	stuck
 	filters 10: "$@"
@@ -340,8 +340,8 @@ test_actions_that_pass() {
 
 OFFERED='.gen.packets == .q.packets + .q.drops + .r.stolen + .q.qlen'
 
-# none_passes FILTER: not a packet is queued, and all are accounted for.  What is a
-# drop is one for fq_codel, too.
+# none_passes FILTER: no packet is queued, and all are accounted for.  The same ones
+# count as drops as with fq_codel.
 none_passes() {
 	WHAT=$1
 	qdisc add dev tx0 root handle 1: fq_codel
@@ -358,7 +358,7 @@ none_passes() {
 	expect accounted empty_now "$OFFERED" \
 		'.gen.refused == 0 and .r.packets_in == 0' ".q.drops == $DROPS" \
 		".r.drops.filter == $DROPS and .r.stolen == 32 - $DROPS"
-	# and afterwards all is as ever
+	# and without the filter all packets pass
 	tell "filter del dev tx0 parent 1:"
 	capture
 	send -F 4 -n 8 -S 8
@@ -372,17 +372,17 @@ none_passes() {
 test_actions_that_drop() {
 	local action
 
-	# by reclassify, round and round
+	# by an endless reclassify
 	for action in drop reclassify; do
 		none_passes "$MATCHALL classid 1:5 action $action"
 		[ "$DROPS" = 32 ] || fail "fq_codel drops $DROPS"
 	done
-	# direct-action: TC_ACT_SHOT, REDIRECT (not from here)
+	# direct-action: TC_ACT_SHOT, REDIRECT (which is not possible here)
 	none_passes 'bpf bytecode "1,6 0 0 2," direct-action'
 	[ "$DROPS" = 32 ] || fail "fq_codel drops $DROPS"
 }
 
-# Where fq_codel takes what is redirected for not to be queued, so do we.
+# Packets that an action takes are not drops, as with fq_codel.
 test_actions_that_steal() {
 	local action
 
@@ -415,7 +415,7 @@ dummy() {
 	trap "ip -n $TX link del $1; cleanup" EXIT
 }
 
-# Elsewhere they arrive once; what is redirected has never been here.
+# Packets arrive once at the other device; redirected ones were never in the qdisc.
 test_mirred() {
 	dummy dum0
 	CAPTURE_AT="$TX dum0"
@@ -439,7 +439,7 @@ test_mirred() {
 		'.r.packets_out == 32 and drops == 0 and .cap.runs == .gen.runs'
 }
 
-# What a filter does not let in must not be in the parent's counts either.
+# Packets that a filter drops or takes must not be in the parent's counts either.
 test_parents_of_a_dropping_filter() {
 	local kind action lost
 
@@ -455,7 +455,7 @@ test_parents_of_a_dropping_filter() {
 			tell "qdisc add dev tx0 parent 1:1 handle 10: reframer delay 1ms $ALWAYS"
 			filters 10: "protocol ip u32 $ODD_PACKETS action $action"
 			capture
-			# it finds the class empty, and not
+			# the class is empty, and then is not
 			send -p 1:1 -F 4 -n 1 -S 1
 			show
 			expect '.qs[0].qlen == 0 and .qs[0].backlog == 0'
@@ -465,14 +465,14 @@ test_parents_of_a_dropping_filter() {
 			expect in_order accounted empty_now \
 				".cap.packets == 16 and $lost == 20" 'drops + .r.stolen == 20' \
 				'.qs[0].qlen == 0 and .qs[0].backlog == 0'
-			# the class goes, and what is left works
+			# the class is deleted, and the rest works
 			[ "$kind" = prio ] || class del dev tx0 classid 1:1
 			free
 		done
 	done
 }
 
-# two_or_three: packets of 40 flows with 3 and 60 with 2 of them, for flowgen -x
+# two_or_three: 40 flows of 3 packets and 60 of 2, as a list for flowgen -x
 two_or_three() {
 	local packet flow at=0
 
@@ -542,7 +542,8 @@ test_classes_as_json() {
 		.[0].stats.reframer == { state: "ready" }'
 }
 
-# Classes come and go with packets only; that is said, and nothing else happens.
+# Classes exist only while they hold packets.  Requests to create or delete one are
+# refused with a message and have no effect.
 test_what_classes_cannot_do() {
 	local bad before
 
@@ -569,7 +570,7 @@ test_what_classes_cannot_do() {
 	expect "$ALL_IN == \"10:5\""
 }
 
-# traffic OPTIONS...: of flowgen, for as long as the test runs it
+# traffic OPTIONS...: run flowgen in the background
 traffic() {
 	rm -f "$TMP/gen"
 	nsenter --net="/run/netns/$TX" "$FLOWGEN" -C 0 -i tx0 -F 16 -n 10 \
@@ -606,8 +607,8 @@ test_filters_change_under_traffic() {
 	[ $n -ge 3 ] || fail "only $n times"
 }
 
-# It goes with filters that choose its classes, with packets in them, and under
-# traffic; so do a parent's filters that choose it.
+# reframer is deleted with filters that choose its classes, with packets in them, under
+# traffic, and with filters of a parent that choose it.
 test_deleted_with_filters() {
 	local n
 

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * failnth: one allocation of the kernel fails, within one request, or all from
+ * failnth: let one allocation of the kernel fail within one request, or all from
  * that one on
  *
- * To be loaded into tc or ip (LD_PRELOAD), whose sendmsg() it takes the place of.
- * A program that is started makes the kernel allocate a lot besides; here it is
- * only the first request by netlink that changes something.
+ * To be loaded into tc or ip (LD_PRELOAD), where it replaces sendmsg().  Starting a
+ * program makes the kernel allocate a lot; here allocations fail only within the first
+ * netlink request that changes something.
  *
  * FAIL_NTH    which allocation fails, from 1
- * FAIL_MORE   1: so do all that follow, as failslab and fail_page_alloc in debugfs
- *             say for a task that their task-filter knows
+ * FAIL_MORE   1: all later ones fail, too, as configured by failslab and fail_page_alloc
+ *             in debugfs for tasks selected by their task-filter
  *
  * Prints "failed" on standard output if there were as many allocations.
  */
@@ -44,7 +44,7 @@ static void set(int fd, const char *value)
 	}
 }
 
-/* Of four types in a row, the third one is to get something. */
+/* Message types come in groups of four; the third one reads. */
 static bool is_change(const struct msghdr *msg)
 {
 	const struct nlmsghdr *nlh = msg->msg_iov[0].iov_base;

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# Faults: when the kernel has no memory, for one allocation after the other, or from
-# one on, a request fails as a whole, and nothing is lost.  Needs a kernel with
-# FAULT_INJECTION.
+# Faults: when an allocation of the kernel fails, or that one and all later ones, the
+# request fails as a whole and nothing is leaked.  Each allocation is made to fail once.
+# Needs a kernel with FAULT_INJECTION.
 
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$0")/lib.sh"
@@ -19,7 +19,8 @@ need_faults() {
 	FAILNTH=$HELPER
 }
 
-# any_can_fail: any allocation, and in silence; all of a task that asks for it
+# any_can_fail: allow faults in any allocation, without messages; in all allocations of a
+# task that asks for it
 any_can_fail() {
 	local kind
 
@@ -34,7 +35,7 @@ any_can_fail() {
 	echo 0 >$FAULTS/fail_page_alloc/min-order
 }
 
-# 0: the nth allocation fails, 1: and so do all after it
+# 0: only the nth allocation fails; 1: all later ones, too
 FAIL_MORE=0
 
 # nth N TC_ARGUMENTS...: true if there are as many allocations.  STATUS is that of tc,
@@ -50,13 +51,13 @@ nth() {
 	[ "$out" = failed ]
 }
 
-# refused: by the kernel, with a message
+# refused: the kernel has refused the request, with a message
 refused() {
 	[ "$STATUS" != 0 ] || return
 	[[ $STATUS == 2 && -n $ERROR ]] || fail "status $STATUS, $ERROR"
 }
 
-# used TIMES: by qdiscs, as the module counts; they are not destroyed at once
+# used TIMES: wait until the module's use count is this; qdiscs are not destroyed at once
 used() {
 	local users
 
@@ -64,8 +65,8 @@ used() {
 	[ "$users" = "$1" ]
 }
 
-# creating TC_ARGUMENTS...: with each allocation failing.  What there is then works:
-# a table may be of single pages.  REFUSED counts.
+# creating TC_ARGUMENTS...: create with each allocation failing in turn.  If a qdisc was
+# created (its table may be of single pages), it works.  REFUSED counts the failures.
 creating() {
 	local n before
 
@@ -77,7 +78,7 @@ creating() {
 		show
 		if refused; then
 			REFUSED=$((REFUSED + 1))
-			# or there was no memory to answer
+			# or there was no memory for an answer
 			[[ $ERROR == *"No buffer space"* || $QS != *'"reframer"'* ]] ||
 				fail "refused, and there: $QS"
 		fi
@@ -91,7 +92,7 @@ creating() {
 	WHAT=$*
 }
 
-# carries: packets, in order
+# carries: packets pass in order
 carries() {
 	capture
 	send -F 8 -n 8 -o random
@@ -123,10 +124,9 @@ test_creation() {
 	works
 }
 
-# Where no two pages are next to each other, as when memory has been in use for long,
-# single ones do.
+# Where no two free pages are adjacent, as after a long uptime, single pages suffice.
 test_single_pages() {
-	works		# so that tc has all that it needs
+	works		# so that tc is loaded completely
 	trap 'any_can_fail; cleanup' EXIT
 	echo 0 >$FAULTS/failslab/probability
 	echo 1 >$FAULTS/fail_page_alloc/min-order
@@ -136,8 +136,8 @@ test_single_pages() {
 	carries
 }
 
-# Where the kernel makes a reframer without being asked, it is reset before it is
-# destroyed, as far as it got.
+# When init() of a default qdisc fails, the kernel resets the half-initialized reframer
+# before it destroys it.
 test_default_qdisc() {
 	local file=/proc/sys/net/core/default_qdisc old
 
@@ -155,16 +155,15 @@ test_default_qdisc() {
 	unpair
 }
 
-# what is there as it was, with the 8 packets that it holds
+# the qdisc is unchanged and holds its 8 packets
 as_it_was() {
 	expect '.q.handle == "10:" and .q.options.delay == 992000' \
 		'.q.options.limit == 1000 and .q.options.key == "flow"' \
 		'.r.packets_in == 10 and .r.packets_out == 2' 'drops == 0'
 }
 
-# each_fails OLD NEW COMMAND...: of tc, with one allocation after the other failing.
-# Where that is refused and OLD still in force, things are as they were; else NEW
-# looks at them.  How often: REFUSALS of TRIES.
+# each_fails OLD NEW COMMAND...: run a tc command with each allocation failing in turn.  If
+# it is refused, OLD must hold, else NEW.  REFUSALS of TRIES were refused.
 each_fails() {
 	local old=$1 new=$2
 

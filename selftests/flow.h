@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* What flowgen writes into every packet and flowcap finds, whatever headers the
- * packet has.
- */
+/* flowgen writes this into every packet, and flowcap finds it behind any headers. */
 #ifndef FLOW_H
 #define FLOW_H
 

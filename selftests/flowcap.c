@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Capture what arrives at (or leaves) a device and tell how flowgen's packets
- * fared: their order, their grouping, and how long each was on the way, from
- * the sender's stamp to the kernel's time of arrival.
+ * Capture packets that arrive at (or leave) a device and report about those of
+ * flowgen: their order, their grouping, and the time from the sender's timestamp to
+ * the kernel's time of arrival.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -94,7 +94,7 @@ static int mark_seen(struct flow *f, uint32_t seq)
 	return 0;
 }
 
-/* Whatever headers it is behind */
+/* Find the payload behind any headers */
 static int find_load(const uint8_t *frame, ssize_t len,
 		     struct flow_payload *load)
 {

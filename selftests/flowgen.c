@@ -3,9 +3,9 @@
  * Send interleaved flows of packets, of UDP or of other kinds, from a packet
  * socket.
  *
- * The frames pass the device's qdisc like any others.  The payload says which
- * flow a packet belongs to, its number in the flow and when it was sent, so
- * that flowcap can tell what happened to each of them on the way.
+ * The frames pass the device's qdisc like any others.  The payload contains the
+ * flow of a packet, its number in the flow and the time of sending, so that flowcap
+ * can report what happened to each of them on the way.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -33,13 +33,13 @@
 #define ROOM	256		/* for the headers of a frame */
 #define GRAIN	4096		/* ns, of the times of a list */
 
-/* Headers that a kind of frame is made of */
+/* A header, of which kinds of frames are composed */
 static const struct layer {
 	const char *name;
 	uint16_t type;		/* the EtherType or IP protocol that it has */
 	uint8_t len;
 	/* offsets in the header: */
-	uint8_t next;		/* of what says which header follows */
+	uint8_t next;		/* of the field that names the next header */
 	uint8_t addr;		/* of the address that depends on the flow, or 0 */
 	uint8_t port;		/* of the port, plus 1, or 0 */
 	uint8_t load;		/* of options with room for the payload, or 0 */
@@ -58,7 +58,7 @@ static const struct layer {
 	{ "ip4far", 0x0800, 20, 9, 12, .bytes = { 0x45, [6] = 1, 0, 64 } },
 	{ "ip6", 0x86dd, 40, 6, 20,
 	  .bytes = { 0x60, [7] = 64, 0xfd, [24] = 0xfd, [39] = 2 } },
-	/* the words of its source make 0 together, whatever the flow */
+	/* the XOR of the words of its source is 0 for every flow */
 	{ "ip6twin", 0x86dd, 40, 6, 20, .twin = 16,
 	  .bytes = { 0x60, [7] = 64, [24] = 0xfd, [39] = 2 } },
 	{ "hop", 0, 32, 0, 0, 0, 4, .bytes = { 0, 3, 1, 28 } },
@@ -83,7 +83,7 @@ static const struct layer {
 	{ "renumber", 58, 16, .bytes = { 138 } },
 };
 
-/* A frame, but for what differs from packet to packet; 0: no such offset */
+/* A frame without the fields that differ per packet; 0: no such offset */
 struct kind {
 	const char *name;
 	struct kind *next;
@@ -478,7 +478,7 @@ int main(int argc, char **argv)
 		case 'C':
 			CPU_ZERO(&cpus);
 			CPU_SET(atoi(optarg), &cpus);
-			/* Not ahead of the softirqs that take the packets. */
+			/* Do not outrun the softirqs that receive the packets. */
 			if (sched_setaffinity(0, sizeof(cpus), &cpus) ||
 			    sched_setscheduler(0, SCHED_IDLE, &param))
 				die("CPU");
@@ -524,7 +524,7 @@ int main(int argc, char **argv)
 	fd = socket(AF_PACKET, SOCK_RAW, 0);
 	if (fd < 0)
 		die("socket");
-	/* Held packets are charged to the socket: do not wait for them. */
+	/* Held packets are charged to the socket; do not wait for them. */
 	if (setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &big, sizeof(big)))
 		die("SO_SNDBUFFORCE");
 	to.sll_ifindex = if_nametoindex(dev);
@@ -543,9 +543,9 @@ int main(int argc, char **argv)
 	prctl(PR_SET_TIMERSLACK, 1UL);
 	start = now(CLOCK_MONOTONIC);
 	/*
-	 * The first packet of a list shall leave like those that follow, and in
-	 * virtual time the list shall lie between two ticks of the kernel, which
-	 * wake others, with the times on the grain of the clock.
+	 * The first packet of a list shall leave like the following ones.  In virtual
+	 * time the list shall lie between two ticks of the kernel, which wake other
+	 * processes, and its times shall be multiples of GRAIN.
 	 */
 	if (timed)
 		start = ((start / TICK + 1) * TICK + TICK / 10) & -GRAIN;

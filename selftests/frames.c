@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Send the frames of a capture, as programs or as virtual machines do, or tell in
- * which order they leave a device.
+ * Send the frames of a capture, as programs or virtual machines do, or report the
+ * order in which they leave a device.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -99,7 +99,7 @@ static uint16_t get16(const uint8_t *p)
 	return p[0] << 8 | p[1];
 }
 
-/* Its TCP or UDP header, behind VLAN tags, has no checksum yet. */
+/* The TCP or UDP header, behind VLAN tags, has no checksum yet. */
 static void leave_checksum(const struct frame *f, struct virtio_net_hdr *hdr)
 {
 	const uint8_t *end = f->bytes + f->len, *p = f->bytes + ETHER - 2;
@@ -135,7 +135,7 @@ static void send_frame(int fd, const struct frame *f, int virtual)
 	struct virtio_net_hdr hdr = { 0 };
 
 	if (!virtual) {
-		/* it may be too long for the device, or too short for its kind */
+		/* it may be too long for the device, or too short for its protocol */
 		if (send(fd, f->bytes, f->len, 0) < 0 && errno != EMSGSIZE &&
 		    errno != EINVAL && errno != ENOBUFS)
 			die("send");

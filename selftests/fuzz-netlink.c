@@ -2,24 +2,23 @@
 /*
  * A fuzzer for the netlink interface of reframer.
  *
- * It sends messages that create, change, look at and delete qdiscs, classes and
+ * It sends messages that create, change, dump and delete qdiscs, classes and
  * filters, with reframer as root, as a leaf of other qdiscs and grafted from one
- * place to another.  Messages are made valid, and some are then spoilt, so that
- * many are accepted, or refused late.  All this happens
- *  - in a network namespace of its own, a new one every so many messages, which
- *    ends with whatever it has;
+ * place to another.  Messages are made valid, and some are then corrupted, so that
+ * many are accepted, or refused late.  This happens
+ *  - in a separate network namespace, replaced every EPOCH messages, and deleted with
+ *    everything in it;
  *  - under traffic from another process, with devices that go down and up, and
  *    are deleted;
- *  - while, in every fourth namespace, a third process tries all the time to
- *    remove the module, and loads it again.
+ *  - while, in every fourth namespace, a third process keeps trying to remove the
+ *    module, and loads it again.
  *
- * What is sent depends on the seed (and on the compiler, which orders the
- * arguments of a function as it likes), and on nothing that happens.
+ * The messages depend only on the seed (and on the compiler, which chooses the order
+ * in which arguments are evaluated), not on the kernel's answers.
  *
- * What must hold: each message is answered; a change that is refused leaves all
- * options as they were; options are in their ranges; the module cannot be
- * removed while it is in use, and can be in the end.  The kernel's log is for the
- * caller to look at.
+ * Assertions: each message is answered; a refused change leaves all options as they
+ * were; options are in their ranges; the module cannot be removed while it is in use,
+ * and can be at the end.  The caller has to check the kernel's log.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -87,7 +86,7 @@ static const char *const type_name[TYPES] = {
 	"GETTCLASS", "NEWTFILTER", "DELTFILTER", "GETTFILTER", "link", "check"
 };
 
-/* What all processes count */
+/* Counters of all processes */
 static struct counts {
 	uint64_t sent;
 	uint64_t answer[TYPES][ERRNO_MAX + 1];
@@ -97,7 +96,7 @@ static struct counts {
 	uint64_t removals, removals_refused;
 	uint64_t digest;		/* of all messages */
 	uint64_t packets;
-	atomic_bool namespace_ends;	/* and with it the removing of the module */
+	atomic_bool namespace_ends;	/* stop removing the module, too */
 } *counts;
 
 static struct {
@@ -106,7 +105,7 @@ static struct {
 	bool progress, verbose;
 } opt = { .seed = 1, .messages = 20000 };
 
-/* Where we are, for a failure */
+/* The current step, for the message of a failure */
 static uint64_t message_nr;
 
 static void __attribute__((noreturn, format(printf, 1, 2)))
@@ -126,7 +125,7 @@ die(const char *format, ...)
 
 /* ------------------------------------------------------------ messages */
 
-/* One that is being made */
+/* The message under construction */
 static struct {
 	union {
 		struct nlmsghdr h;
@@ -208,7 +207,7 @@ static void tc_message(int type, int flags, int device, uint32_t parent,
 static int rtnl = -1;
 static char answer[ANSWER_MAX];
 static size_t answer_len;	/* of the last message before the acknowledgment */
-static char extack[128];	/* what the acknowledgment said */
+static char extack[128];	/* text in the acknowledgment */
 
 static void rtnl_open(void)
 {
@@ -283,7 +282,7 @@ static int ask(size_t len)
 	}
 }
 
-/* What a message was, and what the kernel said */
+/* Print a message and the kernel's answer */
 static void show(enum type type, int err)
 {
 	const struct tcmsg *tcm = NLMSG_DATA(&m.h);
@@ -296,7 +295,7 @@ static void show(enum type type, int err)
 	printf(": %s %s\n", strerror(err), extack);
 }
 
-/* The message goes out, and is counted with what came back. */
+/* Send the message, and count it with the answer. */
 static int tell(enum type type)
 {
 	size_t len = m.len, i;
@@ -304,7 +303,7 @@ static int tell(enum type type)
 	int err;
 
 	m.h.nlmsg_len = m.len;
-	/* cut off, wherever that is */
+	/* truncated anywhere */
 	if (type < DEVICE && chance(1))
 		m.h.nlmsg_len = NLMSG_HDRLEN + below(m.len - NLMSG_HDRLEN + 1);
 	len = m.h.nlmsg_len;
@@ -324,7 +323,7 @@ static int tell(enum type type)
 
 /* ------------------------------------------------------ valid contents */
 
-/* As the manual page has them; slack is at most the delay, or automatic. */
+/* As in the manual page; slack is at most the delay, or automatic. */
 static const struct {
 	uint32_t min, max;
 } range[TCA_REFRAMER_MAX + 1] = {
@@ -340,7 +339,7 @@ static const struct {
 	[TCA_REFRAMER_PUSH]		= { 0, 1 },
 };
 
-/* Good values, limits, and those beyond them */
+/* Valid values, limits, and values beyond them */
 static uint32_t value_of(uint32_t min, uint32_t max, uint32_t usual)
 {
 	uint32_t value;
@@ -373,10 +372,10 @@ static uint32_t option_value(int attr, uint32_t usual)
 	return value_of(range[attr].min, range[attr].max, usual);
 }
 
-/* What is asked of the options in one message */
+/* The options of one message */
 static void reframer_options(bool create)
 {
-	/* of another number only at creation */
+	/* the number of flows changes only at creation */
 	uint32_t flows = create ? option_value(TCA_REFRAMER_FLOWS,
 					       1 << (3 + below(10))) : 0;
 	uint32_t delay = option_value(TCA_REFRAMER_DELAY,
@@ -384,7 +383,7 @@ static void reframer_options(bool create)
 					   20000000));
 	int some = below(4);
 
-	/* tables of 65536 slots take a while to make */
+	/* tables of 65536 slots take a while to allocate */
 	if (flows > 8192 && chance(90))
 		flows = 1024;
 	nest(TCA_OPTIONS | (chance(98) ? NLA_F_NESTED : 0));
@@ -428,13 +427,13 @@ static const struct tc_ratespec rate = {
 	.linklayer = TC_LINKLAYER_ETHERNET, .rate = 125000000, .mpu = 64,
 };
 
-/* Parents, and other leaves to replace a reframer with */
+/* Parents, and other leaves that replace a reframer */
 static const char *const kinds[] = {
 	"prio", "drr", "hfsc", "htb", "qfq", "ets", "multiq", "tbf", "red",
 	"netem", "mq", "pfifo", "fq_codel", "sfq", "codel", "fq", "clsact",
 };
 
-#define PARENTS		10	/* of them can have a child of any device */
+#define PARENTS		10	/* the first ones, possible on any device */
 
 static void other_options(const char *kind)
 {
@@ -469,7 +468,7 @@ static void other_options(const char *kind)
 		attr(TCA_ETS_NBANDS, &bands, 1);
 		unnest();
 	} else if (!strcmp(kind, "tbf")) {
-		if (chance(20))		/* hardly ever a token */
+		if (chance(20))		/* almost without tokens */
 			tbf.rate.rate = 1 + below(1000);
 		nest(TCA_OPTIONS | NLA_F_NESTED);
 		attr(TCA_TBF_PARMS, &tbf, sizeof(tbf));
@@ -484,7 +483,7 @@ static void other_options(const char *kind)
 	}
 }
 
-/* A size table: packets may count for much more, or less, than they are. */
+/* A size table: packets may count as much larger, or smaller, than they are. */
 static void size_table(void)
 {
 	struct tc_sizespec base = {
@@ -529,7 +528,7 @@ static struct rtattr *some_attr(size_t start)
 		     in = RTA_NEXT(in, inner))
 			all[n++] = in;
 	}
-	/* those inside are more, and so more often chosen */
+	/* inner ones are more numerous, and so chosen more often */
 	return n ? all[below(n)] : NULL;
 }
 
@@ -548,8 +547,8 @@ static void insert(size_t at, const void *data, size_t len, size_t nest_at)
 }
 
 /*
- * One thing that is wrong, in the attributes from @start on; those inside the
- * nest at @nest_at, if there is one, are repeated, made longer, nested and so on.
+ * Corrupt one thing in the attributes from @start on.  Those inside the nest at
+ * @nest_at, if there is one, are repeated, made longer, nested and so on.
  */
 static void spoil(size_t start, size_t nest_at)
 {
@@ -586,7 +585,7 @@ static void spoil(size_t start, size_t nest_at)
 		for (i = 0; i < len && at + sizeof(*rta) + i < m.len; i++)
 			((uint8_t *)RTA_DATA(rta))[i] = prng();
 		return;
-	case 5:			/* the last one is cut off */
+	case 5:			/* the last one is truncated */
 		m.len -= below(m.len - start) % 8;
 		m.len &= ~3;
 		return;
@@ -655,10 +654,10 @@ static void pause_ms(unsigned int ms)
 
 /* ---------------------------------------------------- kinds of messages */
 
-/* What the root of each device was asked to be last, to ask for fitting classes */
+/* The root last requested for each device, to request matching classes */
 static const char *root_kind[D_END];
 
-/* Where the latest tree is */
+/* The device of the latest tree */
 static int tree_device = D_DUMMY;
 
 static int some_device(void)
@@ -831,7 +830,7 @@ static void tree(void)
 	}
 }
 
-/* No qdisc of ours: the module may go, and be missing for a while. */
+/* Without a reframer: the module may be removed, and be missing for a while. */
 static void clear(void)
 {
 	static const int devices[] = { D_LO, D_DUMMY, D_CHECKED, D_VETH, D_PEER };
@@ -901,7 +900,7 @@ static void add_veth(void)
 	root_kind[D_PEER] = NULL;
 }
 
-/* A device comes and goes, with its qdiscs and what they hold. */
+/* A device is created or deleted, with its qdiscs and their packets. */
 static void new_device(void)
 {
 	struct ifinfomsg info = { .ifi_index = PICK(D_DUMMY, D_VETH) };
@@ -1002,7 +1001,7 @@ static void check_change(void)
 	size_t at;
 	int err, i;
 
-	/* It is there, unless a message that was spoilt has deleted it. */
+	/* It exists, unless a corrupted message has deleted it. */
 	tc_message(RTM_NEWQDISC, NLM_F_CREATE | NLM_F_EXCL, D_CHECKED,
 		   TC_H_ROOT, 1 << 16);
 	attr_string(TCA_KIND, REFRAMER);
@@ -1048,7 +1047,7 @@ static int load_module(void)
 	return err;
 }
 
-/* Remove and load, all the time; in the end it is loaded. */
+/* Remove and load the module repeatedly; at the end it is loaded. */
 static void __attribute__((noreturn)) module_loop(void)
 {
 	int err;
@@ -1069,7 +1068,7 @@ static void __attribute__((noreturn)) module_loop(void)
 	_exit(0);
 }
 
-/* With a reframer there the module stays. */
+/* While there is a reframer, the module cannot be removed. */
 static void check_in_use(void)
 {
 	int err;
@@ -1088,7 +1087,7 @@ static void check_in_use(void)
 
 /* ------------------------------------------------------------- traffic */
 
-/* UDP of many flows, to classes and to none, until we are killed */
+/* Send UDP of many flows, to classes and to none, until killed */
 static void __attribute__((noreturn)) traffic_loop(uint64_t seed)
 {
 	static const int targets[] = { D_DUMMY, D_CHECKED, D_VETH, D_PEER, D_LO };
@@ -1123,7 +1122,7 @@ static void __attribute__((noreturn)) traffic_loop(uint64_t seed)
 		packet[47] = chance(10) ? 0x18 : 0x10;
 		if (sendto(fd, packet, len, 0, (void *)&to, sizeof(to)) == len)
 			counts->packets++;
-		/* the other process has work to do, too */
+		/* leave time for the other process */
 		if (!(n % 32))
 			for (i = 0; i < 4; i++)
 				sched_yield();
@@ -1191,7 +1190,7 @@ static pid_t child(void)
 	return pid;
 }
 
-/* All that happens in one namespace */
+/* One namespace, from creation to deletion */
 static int epoch(uint64_t nr, uint64_t messages)
 {
 	int i, sent, removed = 0;

@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A fuzzer for the reading of headers in the kernel: it sends packets that are
- * almost right, and says how many the kernel took.
+ * A fuzzer for header parsing in the kernel: it sends almost valid packets, and
+ * reports how many the kernel accepted.
  *
  * There are VLAN tags, IPv4 with options and fragments, IPv6 with chains of
- * extension headers, ARP, neighbour discovery and other protocols, cut off
- * anywhere, with some bits flipped, and with a protocol in the packet's metadata
- * that is not that of its header.  They are of one segment or of many (GSO), and
- * of as little linear data as the kernel accepts.  They go out of packet sockets,
- * and in by a tap, from where the caller is to redirect them.
+ * extension headers, ARP, neighbour discovery and other protocols.  Packets are
+ * truncated anywhere, have some bits flipped, and a protocol in their metadata that
+ * is not that of the header.  They have one segment or many (GSO), and as little
+ * linear data as the kernel accepts.  They are sent from packet sockets, and enter
+ * through a tap, from where the caller redirects them.
  *
- * What is sent depends on the seed and on nothing that happens.
+ * The packets depend on the seed only.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -98,7 +98,7 @@ static void put_udp(void)
 	put_u16(0);
 }
 
-/* What follows the header of IP */
+/* The header and data behind the IP header */
 static void put_transport(int protocol)
 {
 	if (protocol == IPPROTO_TCP) {
@@ -193,14 +193,14 @@ static void make_packet(void)
 	else
 		put_random(PICK(0, 1, 28, 46, 100, 1400));
 
-	if (chance(25))		/* cut off, mostly within the headers */
+	if (chance(25))		/* truncated, mostly within the headers */
 		p.len = 14 + below(chance(80) && p.len > 140 ? 126 :
 				   p.len - 13);
 	for (i = chance(80) ? 0 : 1 + below(8); i; i--)
 		p.data[12 + below(p.len - 12)] ^= 1 << below(8);
 }
 
-/* As the offload of a guest: checksum, segments, and what is linear */
+/* As a guest with offloads: checksum, segments, and length of the linear part */
 static struct virtio_net_hdr offload(void)
 {
 	struct virtio_net_hdr h = { 0 };
@@ -216,8 +216,8 @@ static struct virtio_net_hdr offload(void)
 		h.csum_offset = PICK(6, 16, 16);
 	}
 	/*
-	 * Segments only with a checksum to be filled in: without, the core itself
-	 * warns of them.
+	 * Segments only with a checksum to be filled in: the core itself warns about
+	 * others.
 	 */
 	if (h.flags && chance(60)) {
 		h.gso_type = PICK(VIRTIO_NET_HDR_GSO_TCPV4,
@@ -256,7 +256,7 @@ static int tap_open(const char *name)
 	return fd;
 }
 
-/* The kernel's answer, for a packet with a header before it or without */
+/* Send a packet, with a virtio header before it or without */
 static bool push(int fd, const struct virtio_net_hdr *h, const void *data,
 		 int len, const struct sockaddr_ll *to)
 {
@@ -368,7 +368,7 @@ int main(int argc, char **argv)
 					    &to);
 			continue;
 		}
-		/* The core drops what ends within a VLAN tag and counts nothing. */
+		/* The core drops packets that end within a VLAN tag, uncounted. */
 		if (way >= 4 && tap >= 0)
 			while (p.len < ETH_ZLEN)
 				put_byte(0);

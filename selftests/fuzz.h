@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What the fuzzers of the kernel share: random numbers, the same ones in every run
- * with one seed, and how that is given.
+ * Shared by the fuzzers of the kernel: random numbers that depend only on the seed, and
+ * the options that set it.
  */
 #ifndef FUZZ_H
 #define FUZZ_H

@@ -1,7 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# Fuzzers of netlink and of packets, for as long as a test may take, always with
-# the same seed.
+# Fuzzers of netlink and of packets, short enough for a test and with a fixed seed.
 #
 # FUZZ_SEED, FUZZ_MESSAGES, FUZZ_PACKETS: another seed (1), more messages (12000, 2000
 # on a slow machine), more packets per configuration (2000)
@@ -11,14 +10,14 @@
 
 SEED=${FUZZ_SEED:-1}
 
-# module_file: that of the module, in MODULE, if it can be loaded as it is
+# module_file: set MODULE to the file of the module, if it can be loaded as it is
 module_file() {
 	MODULE=${REFRAMER_MODULE:-$(modinfo -n sch_reframer 2>/dev/null || true)}
 	[[ $MODULE == *.ko ]] || MODULE=
 }
 
-# The fuzzers bring namespaces of their own.  That of the other tests must not
-# hold on to the module.
+# The fuzzers create namespaces of their own.  That of the other tests must not keep
+# the module in use.
 test_netlink() {
 	local messages=12000 module=() result bad='' was=''
 	local expedited=/sys/kernel/rcu_expedited
@@ -28,7 +27,7 @@ test_netlink() {
 	helper fuzz-netlink
 	module_file
 	[ -z "$MODULE" ] || module=(--module "$MODULE")
-	# Most of the time would be grace periods: six times as many messages in a second.
+	# Otherwise grace periods take most of the time; this makes it six times as fast.
 	if [ -w $expedited ]; then
 		was=$(<$expedited)
 		echo 1 >$expedited
@@ -38,7 +37,7 @@ test_netlink() {
 	[ -z "$bad" ] || fail "$result"
 	diag "$result"
 	LIST=${result##*$'\n'}
-	# It is not all the same error.
+	# Messages of all kinds are accepted and refused.
 	expect '.list.accepted > .list.messages / 3' \
 		'.list.reframer_accepted > .list.messages / 50' \
 		'.list.spoilt_refused > .list.messages / 100' \
@@ -57,15 +56,15 @@ test_netlink() {
 fuzz_packets() {
 	helper fuzz-packet
 	tell "$1"
-	# counts what comes to the device, as the qdisc does: in segments
+	# counts packets that come to the device in segments, as the qdisc does
 	tell "qdisc add dev tx0 clsact
 		filter add dev tx0 egress matchall action pass"
 	GEN=$(in_tx "$HELPER" --seed "$SEED" --packets "${FUZZ_PACKETS:-2000}" \
 		--device tx0 --device tx0.5 --tap tap0) || fail "$GEN"
 	wait_drained
 	diag "$GEN"
-	# All that came to the device came to the qdisc, and has left.  Before that,
-	# newer kernels drop some GSO packets that cannot be.
+	# All packets that came to the device came to the qdisc and have left.  Newer
+	# kernels drop some invalid GSO packets before.
 	expect '.gen.socket > 500' '.gen.tap > 300' \
 		'.gen.gso > 50' '.gen.split > 300' \
 		'.r.packets_in + .r.drops.filter > 0.98 * .gen.packets' \

@@ -9,7 +9,7 @@ helper tcpxfer
 TCPXFER=$HELPER
 BYTES=$((4 << 20))
 
-# whole [BYTES]: they arrive, and nothing stays behind
+# whole [BYTES]: all bytes arrive, and nothing stays in the qdisc
 whole() {
 	local bytes=${1:-$BYTES}
 
@@ -20,8 +20,7 @@ whole() {
 		'drops == 0' ".q.bytes > $bytes"
 }
 
-# q.packets counts segments, r.packets_out what leaves.  TCP that is slow sends less
-# at a time.
+# q.packets counts segments, r.packets_out packets.  A slow TCP sends smaller packets.
 WHOLE='.cap.other.max_len > 10000 and .q.packets > 4 * .r.packets_out and
 	.q.bytes / .r.packets_out > 5000'
 
@@ -57,7 +56,7 @@ test_tbf() {
 	timely "$WHOLE"
 }
 
-# tbf cuts what is larger than its burst.
+# tbf segments packets larger than its burst.
 test_tbf_that_segments() {
 	qdisc add dev tx0 root handle 1: tbf rate 1gbit burst 4000b limit 1mb
 	qdisc add dev tx0 parent 1:1 handle 10: reframer slack 64us "$ALWAYS"

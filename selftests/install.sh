@@ -1,10 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# Install: `make install` puts module and plugin where kernel and tc find them
-# without any help, `make uninstall` leaves nothing.
+# Install: after `make install` kernel and tc find module and plugin by themselves, and
+# `make uninstall` leaves no file behind.
 #
-# It changes the system, so it runs only in a guest of scripts/vm, which is
-# thrown away.
+# It changes the system, so it runs only in a guest of scripts/vm, which is discarded.
 # shellcheck disable=SC2317 # functions are called by name
 set -euo pipefail
 
@@ -48,7 +47,7 @@ in_user_namespace() {
 		tc qdisc add dev lo root reframer && [ -d /sys/module/sch_reframer ]
 }
 
-# Another kernel runs, as uname says, than the one that the module is for.
+# uname reports another kernel than the one the module was built for.
 upgraded() {
 	mkdir -p "$other"
 	cat >"$other/uname" <<-'END'
@@ -73,7 +72,7 @@ uninstalled_for_other() {
 	upgraded uninstall && [ -z "$(find "$other/root" -name '*reframer*')" ]
 }
 
-# A namespace is dissolved some time after its last process.
+# A namespace is removed some time after its last process has ended.
 removed() {
 	local tries
 

@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# What the selftests of reframer share.  Tests run in a pair of network
+# Functions shared by the selftests of reframer.  Tests run in a pair of network
 # namespaces:
 #
 #      namespace $TX                         namespace $RX
@@ -12,24 +12,24 @@
 #    |  tso off             |              |                      |
 #    +----------------------+              +----------------------+
 #
-# "gro on" at one end with "tso off" at the other makes the packets go through
-# the NAPI of rx0: one ring that keeps the order on any number of CPUs.  The UDP
-# packets of flowgen are not merged by it.
+# With "gro on" at one end and "tso off" at the other, packets go through the NAPI of
+# rx0: one ring, which keeps their order on any number of CPUs.  It does not merge the
+# UDP packets of flowgen.
 #
 # A script defines functions test_NAME and ends with: run_tests "$@".  A test
 # runs in a subshell with set -e; it fails with `fail`, is skipped with `skip`,
-# and what it leaves behind is removed when it ends, however it ends.  A script
-# runs all of its tests, or those whose names contain one of its arguments.
+# and everything it created is removed at its end, even if it fails.  A script runs
+# all of its tests, or those whose names contain one of its arguments.
 #
-# Guests start processes slowly, while packets are held for 100 ms at most.  So
-# one tc runs all the time and takes commands from tell() and ask(), bash does
-# what it can, and the namespaces serve all tests of a script until one fails.
+# Guests start processes slowly, and packets are held for 100 ms at most.  Therefore
+# one tc runs all the time and takes commands from tell() and ask(), bash builtins are
+# preferred, and the namespaces are kept for all tests of a script until one fails.
 
 set -euo pipefail
 
 HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 TMP=$(mktemp -d)
-exec {NEVER}<> <(:)		# a file that has nothing to read: to sleep
+exec {NEVER}<> <(:)		# a file without data, for sleeping with read -t
 
 TC=${TC:-tc}
 TX=rfm-$$-tx
@@ -37,8 +37,8 @@ RX=rfm-$$-rx
 MAC_TX=02:00:00:00:00:01
 MAC_RX=02:00:00:00:00:02
 
-# The last results: of flowgen, of flowcap, of tc -s qdisc show, and a list of the
-# test's own.
+# The last results of flowgen, flowcap and tc -s qdisc show, and a list that the test
+# makes itself.
 GEN=null
 CAP=null
 QS=null
@@ -46,7 +46,7 @@ LIST=null
 
 diag() { echo "# ${*//$'\n'/$'\n'# }"; }
 
-# What a test is at, for the message when it fails
+# The current step of a test, for the message if it fails
 WHAT=
 fail() { diag "${WHAT:+$WHAT: }$*"; exit 1; }
 
@@ -80,8 +80,8 @@ wait_for() {
 	fail "waited in vain until $what"$'\n'"qdiscs: $QS"
 }
 
-# quiet NS COMMAND...: nothing in it shall send packets unasked, such as
-# neighbour and router discovery.  The command saves a process.
+# quiet NS COMMAND...: let the namespace send no packets by itself, such as neighbour and
+# router discovery, and run the command there, which saves a process.
 quiet() {
 	local ns=$1
 
@@ -97,7 +97,7 @@ quiet() {
 		exec "$@"' - "$@"
 }
 
-# end NS DEV ADDRESS PEER_ADDRESS PEER_MAC: bring one end of a link up
+# end NS DEV ADDRESS PEER_ADDRESS PEER_MAC: set up one end of a link
 end() {
 	ip -n "$1" -batch - <<-END
 		addr add $3/24 dev $2
@@ -137,12 +137,12 @@ unpair() {
 	SEND_TO=tx0
 }
 
-# A namespace is dissolved some time after its last process, and its devices with it.
+# A namespace and its devices are removed some time after its last process has ended.
 no_slownic() { [ ! -d /sys/module/slownic ] || rmmod slownic 2>/dev/null; }
 
-# slow_device RING GAP [bql=1]: a pair in which tx0 is a device that sends a packet
-# every GAP us, and stops its queue (slownic), before tc has seen another tx0.  A test
-# that calls this has to call unpair() before it ends.
+# slow_device RING GAP [bql=1]: a pair in which tx0 is a slownic, which sends a packet
+# every GAP us and stops its queue.  It is created before tc has seen another tx0.  A
+# test that calls this has to call unpair() before it ends.
 slow_device() {
 	local module=${REFRAMER_MODULE:-$HERE/../sch_reframer.ko}
 
@@ -160,8 +160,8 @@ slow_device() {
 	end "$TX" tx0 10.0.2.1 10.0.2.2 $MAC_RX
 }
 
-# ask COMMANDS: lines for tc, of which the last one prints JSON: to ANSWER.
-# After an error, tc is gone.
+# ask COMMANDS: lines for tc, the last of which prints JSON, to ANSWER.  After an error,
+# tc has ended.
 ask() {
 	local line tries
 
@@ -179,16 +179,15 @@ ask() {
 	fail "tc failed: $*"
 }
 
-# tell COMMANDS: lines for tc, until they are done
+# tell COMMANDS: lines for tc; returns when they have been executed
 tell() { ask "$*"$'\n'"qdisc show dev lo"; }
 
 qdisc() { tell "qdisc $*"; }
 
 class() { tell "class $*"; }
 
-# Options for tests of the hold itself: every flow is held, and only burst, limits
-# and the clock release it.  Where all that is held shall go at once, the slack is
-# the delay.
+# Options for tests of the hold itself: every flow is held, and only burst, limits and
+# deadline release it.  Where all held flows shall leave at once, slack is the delay.
 # shellcheck disable=SC2034 # used by the tests
 ALWAYS="noadaptive nopush"
 
@@ -210,17 +209,17 @@ ip_run() {
 	wait "$IP_PID"
 }
 
-# throttled OPTIONS...: 200 kbit/s, so that packets pile up.  As a parent that
-# peeks, tbf has one packet aside, which reframer has counted as sent but which
-# is still in its qlen.
+# throttled OPTIONS...: 200 kbit/s, so that packets pile up.  The parent, tbf, peeks: it
+# has one packet set aside, which reframer has counted as sent but which is still in
+# reframer's qlen.
 throttled() {
 	tell "qdisc add dev tx0 root handle 1: tbf rate 200kbit burst 1600b limit 1mb
 		qdisc add dev tx0 parent 1:1 handle 10: reframer $*"
 }
 
-# stuck OPTIONS...: a reframer 10: below a tbf that never has tokens again; two
-# packets were sent before, of which the parent has one aside.  What is sent then
-# stays there to be looked at.  The delay is a multiple of the tick of virtual time.
+# stuck OPTIONS...: a reframer 10: below a tbf that gets no more tokens.  Two packets were
+# sent before, one of which the parent has set aside.  Later packets stay in reframer,
+# so that it can be examined.  The delay is a multiple of the tick of virtual time.
 stuck() {
 	tell "qdisc add dev tx0 root handle 1: tbf rate 100bit burst 1600b limit 100mb
 		qdisc add dev tx0 parent 1:1 handle 10: reframer delay 992us $ALWAYS $*"
@@ -233,8 +232,8 @@ has_peeked() {
 	[[ $QS == *'"packets_in":2,"packets_out":2,'* ]]
 }
 
-# unstuck ARGUMENTS...: its parent has tokens again; send() makes it look, and all of
-# it leaves
+# unstuck ARGUMENTS...: give the parent tokens again; send() makes it dequeue, and all
+# packets leave
 unstuck() {
 	qdisc change dev tx0 root tbf rate 1gbit burst 100kb limit 100mb
 	send "$@"
@@ -247,13 +246,13 @@ show() {
 	QS=$ANSWER
 }
 
-# send ARGUMENTS...: of flowgen; on one CPU, where the timer then runs, too, so
-# that the packets cannot overtake each other on their way to the receiver
+# send ARGUMENTS...: run flowgen, on one CPU, where the timer then runs, too, so that the
+# packets cannot overtake each other on their way to the receiver
 SEND_TO=tx0
 send() { GEN=$(in_tx "$FLOWGEN" -C 0 -i "$SEND_TO" "$@"); }
 
-# forwarded: what this test sends comes to tx0 without the socket, as what a router
-# forwards does.  What a socket pays for takes no memory on newer kernels.
+# forwarded: packets of this test come to tx0 without their socket, like those that a
+# router forwards.  Newer kernels do not count memory charged to a socket.
 forwarded() {
 	SEND_TO=fwd0
 	! ip -n "$TX" link add fwd0 up type dummy 2>/dev/null ||
@@ -261,12 +260,12 @@ forwarded() {
 			filter add dev fwd0 egress matchall action mirred egress redirect dev tx0"
 }
 
-# sending PID: of a flowgen in the background, which writes to $TMP/gen at its end.
-# bash (5.2) that only runs builtins may not see that a child has ended.
+# sending PID: whether a flowgen in the background is running; it writes to $TMP/gen at
+# its end.  While bash (5.2) runs only builtins, it may not notice that a child has ended.
 sending() { [ ! -s "$TMP/gen" ] && kill -0 "$1" 2>/dev/null; }
 
-# capture ARGUMENTS...: of flowcap, in the background, until arrived.  CAPTURE_AT
-# says where; the other possible place sees what leaves the qdisc.
+# capture ARGUMENTS...: run flowcap in the background until arrived().  CAPTURE_AT says
+# where; the other possible place sees packets as they leave the qdisc.
 CAPTURE_AT="$RX rx0"
 # shellcheck disable=SC2120 # mostly none
 capture() {
@@ -278,7 +277,7 @@ capture() {
 	wait_for "the capture runs" test -e "$TMP/ready"
 }
 
-# arrived: ends the capture and sets CAP
+# arrived: end the capture and set CAP
 arrived() {
 	kill -TERM "$CAP_PID"
 	wait "$CAP_PID"
@@ -293,8 +292,8 @@ drained() {
 
 wait_drained() { wait_for "all packets were sent" drained; }
 
-# holding PACKETS ARGUMENTS...: send() as many packets, and see them all held.  A
-# guest that is stopped for a moment may need another attempt.
+# holding PACKETS ARGUMENTS...: send() so many packets, until all of them are held at
+# once.  A guest that stops for a moment may need another attempt.
 holding() {
 	local packets=$1 tries
 
@@ -309,8 +308,8 @@ holding() {
 	fail "never saw packets held: $QS"
 }
 
-# What the conditions of expect() may use.  .q is the first reframer, .r its
-# own statistics; all_accounted and root_empty are for trees.
+# Definitions for the conditions of expect().  .q is the first reframer, .r its own
+# statistics; all_accounted and root_empty are for trees.
 JQ_DEFS='
 def drops: [.r.drops[]] | add;
 def released: [.r.releases[]] | add;
@@ -329,7 +328,7 @@ def complete: in_order and .cap.missing == 0 and
 .q = ((.qs // []) | map(select(.kind == "reframer"))[0]) | .r = .q.reframer |
 '
 
-# expect CONDITION...: jq conditions over .gen .cap .qs .q .r .list, all to hold
+# expect CONDITION...: jq conditions over .gen .cap .qs .q .r .list, which must all hold
 expect() {
 	local state prog="" cond i=0 bad
 
@@ -342,11 +341,11 @@ expect() {
 	[ -z "$bad" ] || fail "not so: $bad"$'\n'"over $state"
 }
 
-# too_slow WHAT: on a slow machine, where that has failed, skip the rest of the test
+# too_slow WHAT: WHAT has failed; on a slow machine, skip the rest of the test
 too_slow() { [ "${KSFT_MACHINE_SLOW:-}" != yes ] || skip "too slow for $1"; }
 
-# timely CONDITION...: as expect(), of what depends on how fast packets come.  Where
-# that takes too long, the rest of the test is skipped.
+# timely CONDITION...: as expect(), for conditions that depend on how fast packets arrive.
+# On a machine that is too slow, the rest of the test is skipped.
 timely() {
 	if [ "${KSFT_MACHINE_SLOW:-}" = yes ]; then
 		(expect "$@") >/dev/null || too_slow "$1"
@@ -354,10 +353,10 @@ timely() {
 	expect "$@"
 }
 
-# until_on_time COMMAND...: sends packets through a new reframer and waits for them.
-# One timer in a hundred is a tick late, in the guest itself: the next attempt is
-# not.  A qdisc that sends too late does so each time.  ON_TIME is what the
-# statistics of one say whose timers were in time.
+# until_on_time COMMAND...: the command sends packets through a new reframer and waits for
+# them.  It is repeated if the guest's timer was a tick late, as one in a hundred is; a
+# qdisc that sends too late does so each time.  ON_TIME is a condition on the statistics
+# which holds if all timers were in time.
 ON_TIME='"late_max_ns":0,'
 until_on_time() {
 	local tries
@@ -374,8 +373,8 @@ on_time() {
 	expect complete accounted empty_now '.r.hold.late_max_ns == 0'
 }
 
-# left_at TIMES: for each packet of flowgen -x, captured to $TMP/list, when it must
-# have left: N+NS, so long after packet N of the list was sent
+# left_at TIMES: when each packet of flowgen -x, captured to $TMP/list, must have left.
+# N+NS: so many ns after packet N of the list was sent
 left_at() {
 	sort -nk3 "$TMP/list" | awk -v want="$1" '
 		{ sent[NR - 1] = $3; left[NR - 1] = $4 }
@@ -406,7 +405,7 @@ cleanup() {
 
 # For tests of reframer as the leaf of classes
 
-# pass CLASS...: all that is sent to these classes arrives, in order
+# pass CLASS...: all packets sent to these classes arrive in order
 pass() {
 	local class sent=0
 
@@ -424,7 +423,7 @@ pass() {
 # hold_in CLASS: 16 packets, for 100 ms
 hold_in() { holding 16 -p "$1" -F 8 -n 2; }
 
-# class_goes CLASS OTHER: with the packets it holds, and the other works on
+# class_goes CLASS OTHER: delete a class with the packets it holds; the other still works
 class_goes() {
 	hold_in "$1"
 	class del dev tx0 classid "$1"
@@ -434,7 +433,7 @@ class_goes() {
 }
 
 # transfer BYTES: over local TCP, in packets of many segments; every byte is checked.
-# It needs TCPXFER, the program.
+# TCPXFER is the path of the program.
 transfer() {
 	local bytes=$1 pid
 
@@ -451,12 +450,12 @@ transfer() {
 		fail "received $(<"$TMP/received")"
 }
 
-# What a test must not cause in the kernel log
+# Lines that a test must not cause in the kernel log
 LOG_BAD='[^]]*(WARNING|BUG|\] RIP: |\] Call Trace:|ref_tracker: |UBSAN: |unreferenced object|soft lockup|unregister_netdevice: waiting)[^]]*'
 
 QFQ_WARNING="qfq_dequeue: non-workconserving leaf"
 
-# bad_log LOG: the first sign of a bug in a part of the kernel log
+# bad_log LOG: print the first sign of a bug in a part of the kernel log
 bad_log() {
 	local log=$1 before
 
@@ -471,7 +470,7 @@ bad_log() {
 	[[ ! $log =~ $LOG_BAD ]] || echo "${BASH_REMATCH[0]}"
 }
 
-# Names of tests that are not those of their functions
+# Names of tests that differ from those of their functions
 declare -A TITLES
 
 run_one() {

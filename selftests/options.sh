@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# Options: what tc sets is what tc shows, and what is wrong changes nothing.
+# Options: tc shows the values that it has set, and an invalid value changes nothing.
 
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$0")/lib.sh"
@@ -9,7 +9,7 @@ DEFAULTS='{"delay":64000,"slack":"auto","burst":64,"burst_bytes":65536,
 	"limit":10240,"memory_limit":33554432,"flows":1024,
 	"key":"flow","adaptive":true,"push":true}'
 
-# What is given to tc, and how that differs from the defaults
+# Arguments of tc, and how the result differs from the defaults
 GOOD=(
 	'delay 1ms|"delay":1000000'
 	'slack 10us|"slack":10000'
@@ -49,7 +49,7 @@ GOOD=(
 	'delay 1us slack 1ns burst 2 burst_bytes 257 limit 3 memory_limit 4097 flows 9 key hosts noadaptive nopush|"delay":1000,"slack":1,"burst":2,"burst_bytes":257,"limit":3,"memory_limit":4097,"flows":16,"key":"hosts","adaptive":false,"push":false'
 )
 
-# What is given to tc, and what the kernel answers
+# Arguments of tc, and the kernel's answer
 BAD=(
 	'delay 100000001ns|delay 100000001 ns not in 0..100000000 ns'
 	'delay 4294967295ns|delay 4294967295 ns not in 0..100000000 ns'
@@ -68,7 +68,7 @@ BAD=(
 	'flows 0|flows 0 not in 8..65536'
 	'flows 7|flows 7 not in 8..65536'
 	'flows 65537|flows 65537 not in 8..65536'
-	# a good value beside a bad one
+	# a valid value with an invalid one
 	'limit 5 delay 5us burst 0|burst 0 not in 1..65535'
 )
 
@@ -120,7 +120,7 @@ test_each_by_change() {
 	same "$OUT" "$(merged "${want#,}")"
 }
 
-# What was given, and what is in effect, when the timer has never been late
+# The slack that was set, and the slack in effect when the timer has never been late
 test_slack() {
 	local command want=""
 
@@ -164,7 +164,7 @@ test_switches_back_and_forth() {
 		'[["mark",false,false],["mark",true,false],["flow",false,true],["flow",true,false]]'
 }
 
-# refused COMMAND: every value of BAD, with its message, and nothing changes
+# refused COMMAND: fails for every value of BAD, with its message, and changes nothing
 refused() {
 	local i messages
 
@@ -185,7 +185,7 @@ refused() {
 
 test_bad_values_at_creation() {
 	refused add
-	# No qdisc came of it; the device has its own default.
+	# No qdisc was created; the device has its default one.
 	jq -se 'all(.[]; .[0].kind != "reframer")' "$TMP/out" >/dev/null ||
 		fail "there is a qdisc: $(<"$TMP/out")"
 }
@@ -197,7 +197,7 @@ test_bad_values_by_change() {
 		'[range($n) | $d]')"
 }
 
-# change_by_number ATTRIBUTE VALUE: what tc has words for; prints the answer
+# change_by_number ATTRIBUTE VALUE: set an option that tc sets by keyword; prints the answer
 change_by_number() {
 	in_tx python3 - "$1" "$2" <<-'END'
 		import socket, struct, sys
@@ -234,14 +234,14 @@ test_words_have_ranges_too() {
 	done
 	show
 	[ "$QS" = "$before" ] || fail "changed: $before to $QS"
-	# the same way, a good one
+	# a valid one, set in the same way
 	answer=$(change_by_number 8 5)
 	[[ $answer == 0* ]] || fail "answer: $answer"
 	show
 	expect '.q.options.key == "mark"'
 }
 
-# Nobody shall believe that an option is in force which is not.
+# A module refuses an option that it does not know.
 test_unknown_options_are_refused() {
 	local attribute answer before
 
@@ -292,7 +292,7 @@ test_nonsense_is_refused() {
 	[ "$QS" = "$before" ] || fail "changed: $before to $QS"
 }
 
-# tc itself says what kind of value it wants, and leaves ranges to the module.
+# tc checks the type of a value; the module checks its range.
 test_what_tc_wants() {
 	local bad
 

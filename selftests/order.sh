@@ -1,14 +1,14 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# Order: whatever happens, the packets of a flow leave as they came.
+# Order: the packets of a flow always leave in the order in which they arrived.
 
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$0")/lib.sh"
 
-# The receiver's ring may overflow; here is what the qdisc does.
+# The receiver's ring may overflow, so capture what leaves the qdisc.
 CAPTURE_AT="$TX tx0"
 
-# In the IP packets of flowgen, the number in the flow
+# Offset of the number in the flow, in the IP packets of flowgen
 SEQ_AT=36
 
 test_random_order() {
@@ -24,8 +24,7 @@ test_random_order() {
 	done
 }
 
-# The defaults: a flow is held at times and at times not, and a packet that must
-# not wait (every eighth) takes its flow along.
+# The defaults: a flow is sometimes held, and every eighth packet flushes its flow.
 test_defaults() {
 	local gap seq=0
 
@@ -78,7 +77,7 @@ test_more_flows_than_slots_and_small_bursts() {
 	timely '.r.collisions > 0'
 }
 
-# slow OPTIONS...: limits that are reached
+# slow OPTIONS...: the limits are reached
 slow() {
 	throttled delay 1ms slack 1ms "$ALWAYS" "$@"
 	capture
@@ -104,8 +103,8 @@ test_over_limit_with_collisions() {
 	timely '.r.drops.limit > 400' '.r.collisions > 0'
 }
 
-# under_change CONFIG...: one after the other, over and over, under traffic.  Virtual
-# time runs only while the sender sleeps.
+# under_change CONFIG...: apply each in turn, repeatedly, under traffic.  Virtual time
+# advances only while the sender sleeps.
 under_change() {
 	local ms=2000 pid n=0 config
 
@@ -139,7 +138,7 @@ test_change_under_traffic() {
 		"delay 100us slack 100us memory_limit 32mb"
 }
 
-# By any key, the packets with the same addresses and ports are of one flow.
+# With any key, packets with the same addresses and ports are one flow.
 test_key_change_under_traffic() {
 	reframer delay 1ms
 	under_change "key src noadaptive delay 5ms burst 64" "key mark burst 4" \
@@ -148,7 +147,7 @@ test_key_change_under_traffic() {
 	expect '.cap.missing == 0 and drops == 0'
 }
 
-# Packets queued by an older key wait in front of all the others.
+# Packets queued under an old key are sent before all others.
 test_key_change_with_a_backlog() {
 	local key seq=0 queued
 

@@ -1,13 +1,13 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# Parents: reframer as the leaf of classful qdiscs.  Those that expect a child
-# to have its packets at hand stop until the deadline; nothing may be lost,
-# stay behind or be miscounted, whatever is deleted in the meantime.
+# Parents: reframer as the leaf of classful qdiscs.  A parent that expects a child to
+# have a packet ready stops until the deadline.  No packet may be lost, stuck or
+# miscounted, whatever is deleted in the meantime.
 
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$0")/lib.sh"
 
-# In which a guest surely sends what pass() sends
+# Long enough for a guest to send the packets of pass()
 WINDOW=50ms
 ! virtual_time || WINDOW=2ms
 
@@ -19,20 +19,20 @@ parent() {
 		qdisc add dev tx0 parent 1:2 handle 20: reframer $2"
 }
 
-# life SETUP [CLASSES_CAN_GO]: what a leaf goes through
+# life SETUP [CLASSES_CAN_GO]: all that can happen to a leaf
 life() {
 	forwarded
 	parent "$1" "delay $WINDOW $ALWAYS"
 	pass 1:1 1:2
-	# it did its job
+	# packets were grouped
 	expect 'all(.qs[] | select(.kind == "reframer");
 		.reframer.locality_out >= 4)'
 
-	# A packet that is not due, and one that never has to wait
+	# A packet that is not due, and a control packet
 	qdisc change dev tx0 parent 1:1 reframer delay 0
 	pass 1:1 1:2
 
-	# the child goes with its packets
+	# the child is deleted with its packets
 	qdisc change dev tx0 parent 1:2 reframer delay 100ms
 	hold_in 1:2
 	qdisc del dev tx0 parent 1:2
@@ -42,13 +42,13 @@ life() {
 	qdisc add dev tx0 parent 1:2 handle 20: reframer delay $WINDOW "$ALWAYS"
 	pass 1:2 1:1
 
-	# the class goes with it
+	# the class is deleted with its child
 	if [ $# -gt 1 ]; then
 		qdisc change dev tx0 parent 1:1 reframer delay 100ms
 		class_goes 1:1 1:2
 	fi
 
-	# a leaf that loses every packet, also the one just offered
+	# a leaf that drops every packet, even the one just enqueued
 	qdisc change dev tx0 parent 1:2 reframer memory_limit 1
 	send -p 1:2 -F 8 -n 4
 	show
@@ -58,7 +58,7 @@ life() {
 	wait_drained
 	expect all_accounted root_empty
 
-	# and all of it, with packets held
+	# and the whole tree, with packets held
 	qdisc change dev tx0 parent 1:2 reframer limit 100 delay 100ms
 	hold_in 1:2
 	qdisc del dev tx0 root
@@ -126,7 +126,7 @@ test_tbf() {
 	pass 1:1
 }
 
-# One for each queue; each is its own.
+# One qdisc for each queue, independent of the others
 test_mq() {
 	local i
 

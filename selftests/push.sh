@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# Push and control: packets that must not wait leave at once, to the nanosecond,
-# with all that their flow holds before them and nothing else.
+# Push and control: packets that flush their flow leave at once, to the nanosecond,
+# behind the packets that their flow holds and with no other flow.
 #
-# Needs virtual time; bound.sh tells about the times to choose.
+# Needs virtual time; bound.sh explains how times are chosen.
 
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$0")/lib.sh"
@@ -27,9 +27,9 @@ sent() {
 	left_at "$2"
 }
 
-# messages REASON CASE...: for each case a flow of three packets, of which the
-# last one, FLAGS/KIND, releases them all; or does not, when REASON is deadline.
-# The first two have no flags, and are of the same kind if not $EARLIER.
+# messages REASON CASE...: for each case a flow of three packets.  The last one,
+# FLAGS/KIND, releases all three, or none of them if REASON is deadline.  The first two
+# have no flags, and are of the same kind unless $EARLIER names another.
 messages() {
 	local reason=$1 case first list="" leaves="" n=0 at
 
@@ -67,7 +67,7 @@ test_wherever_the_flags_are() {
 	messages deadline "${TCP[@]/#/A/}"
 }
 
-# What is a fragment, no TCP, or too deep to look at
+# Fragments, other protocols than TCP, and headers behind more than are parsed
 test_what_ends_no_message() {
 	messages deadline P/ip4first.tcp P/ip4later.tcp P/ip4far.tcp \
 		P/vlan.ip4first.tcp P/ip6.first.tcp P/ip6.later.tcp \
@@ -108,7 +108,7 @@ test_nopush() {
 		R/ip4.tcp U/ip4.tcp P/ip6.tcp P/vlan.ip4.tcp
 }
 
-# change_push OLD NEW: for packets that were held before, too
+# change_push OLD NEW: the change also applies to packets held before
 change_push() {
 	reframer delay 99840us noadaptive "$1"
 	capture
@@ -141,7 +141,7 @@ test_other_flows_stay() {
 		'.cap.runs == 4'
 }
 
-# In a queue that builds up, too, nothing overtakes its own flow.
+# No packet overtakes its own flow, even while a queue builds up.
 test_order_in_a_queue() {
 	local options flags list="" i
 

@@ -6,16 +6,16 @@
 # The driver is not part of this tree: scripts/tdc brings it.  In a kernel tree,
 # TDC_DIR=tools/testing/selftests/tc-testing.
 #
-# Some cases want parents whose bugs are fixed: multiq and taprio of Debian's
-# 6.1.176 (no more those of 6.1.192) leave a packet behind in a leaf they peeked.
+# Some cases need parents whose bugs are fixed: multiq and taprio of Debian's 6.1.176
+# (but not of 6.1.192) leave a packet behind in a leaf that they peeked.
 
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$0")/lib.sh"
 
-# Kinds of qdiscs that some cases use and some kernels do not have
+# Qdiscs that some cases use and some kernels lack
 KINDS=(cbs drr ets hfsc hhf htb mqprio multiq netem plug prio qfq red sfb taprio tbf)
 
-# in_cases JQ FILE: one change to all cases of a file
+# in_cases JQ FILE: apply one change to all cases of a file
 in_cases() { jq "map($1)" "$2" >"$TMP/cases" && mv "$TMP/cases" "$2"; }
 
 missing_kinds() {
@@ -40,7 +40,7 @@ config() {
 	END
 }
 
-# bad_cases: the ids of those in whose time the kernel warned
+# bad_cases: the ids of cases during which the kernel warned
 bad_cases() {
 	local log=$1 id
 
@@ -51,8 +51,8 @@ bad_cases() {
 	done
 }
 
-# ktap BAD_CASES: tdc's report, in which what was not run and what the kernel
-# warned of are to be told apart
+# ktap BAD_CASES: tdc's report as KTAP, which distinguishes cases that were not run from
+# those during which the kernel warned
 ktap() {
 	awk -v bad="$1" '
 		BEGIN {

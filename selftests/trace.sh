@@ -1,11 +1,11 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# Trace: the tracepoint tells of every release, and the statistics agree.
+# Trace: the tracepoint reports every release, in agreement with the statistics.
 
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$0")/lib.sh"
 
-# trace_on: in an instance of its own, which the end of the test removes
+# trace_on: trace in a separate instance, which is removed at the end of the test
 trace_on() {
 	for TRACEFS in /sys/kernel/tracing /sys/kernel/debug/tracing ""; do
 		[ ! -d "$TRACEFS/events/reframer" ] || break
@@ -23,12 +23,12 @@ trace_switch() { echo "$1" >"$TRACE/events/reframer/reframer_release/enable"; }
 traced() {
 	LIST=$(sed -nE 's/.* reframer_release: dev=(.*) handle=(.*) hash=(0x[0-9a-f]+|0) packets=([0-9]+) bytes=([0-9]+) hold=([0-9]+) reason=([a-z]+)$/{"dev":"\1","handle":"\2","hash":"\3","packets":\4,"bytes":\5,"hold":\6,"reason":"\7"}/p' \
 		"$TRACE/trace" | jq -cs .)
-	# what does not look like that is no line of ours
+	# other lines are not from this tracepoint
 	[ "$(grep -c reframer_release: "$TRACE/trace")" = "$(jq length <<<"$LIST")" ] ||
 		fail "$(<"$TRACE/trace")"
 }
 
-# Of every release there is one line, for the first reframer of tx0.
+# There is one line per release, for the first reframer of tx0.
 AGREES='(.list | length) == released and
 	([.list[] | .reason] | group_by(.) | map({(.[0]): length}) | add) ==
 		(.r.releases | with_entries(select(.value > 0))) and
@@ -38,7 +38,7 @@ AGREES='(.list | length) == released and
 FROM='all(.list[]; .dev == "tx0" and .bytes == 100 * .packets) and
 	([.q.handle] == ([.list[].handle] | unique))'
 
-# see ARGUMENTS...: send() them, to the end
+# see ARGUMENTS...: send(), and wait until all packets have left
 see() {
 	send "$@"
 	wait_drained
@@ -117,7 +117,7 @@ test_off_again() {
 	expect '.list != []'
 }
 
-# What monitors of drops see: newer kernels have a reason, and an event of qdiscs
+# What drop monitors see: newer kernels have a drop reason, and an event for qdiscs
 test_drop_reason() {
 	local event reason
 
@@ -153,7 +153,8 @@ watch() {
 	[ ! -e "$enabled" ] || fail "it left its instance"
 }
 
-# How many bursts are full depends on how fast the packets came; the qdisc knows.
+# How many bursts are full depends on how fast the packets arrived, so compare with the
+# statistics.
 test_trace_releases() {
 	trace_on
 	reframer delay 100ms burst 8 "$ALWAYS"
@@ -206,7 +207,7 @@ test_perf_releases() {
 	[ "$(wc -l <"$TMP/recorded")" -ge 8 ] || fail "$(<"$TMP/recorded")"
 }
 
-# histogram MAP: of holds.bt, its buckets and how many it counts
+# histogram MAP: the buckets of a map of holds.bt, and their sum
 histogram() {
 	awk -v map="@$1:" '$1 == map { on = 1; next }
 		$0 == "" { on = 0 }
@@ -226,7 +227,7 @@ test_holds_bt() {
 	reframer delay 100ms burst 8 "$ALWAYS"
 	users=$(module_users)
 	timeout -s INT 200 "$HERE/../scripts/holds.bt" >"$TMP/holds" 2>&1 &
-	# it starts slowly, and does not tell when its probe is there
+	# bpftrace starts slowly, and does not say when its probe is attached
 	until [ "$(module_users)" -gt "$users" ]; do
 		kill -0 $! 2>/dev/null || fail "no probe: $(<"$TMP/holds")"
 		pause 0.1

@@ -1,22 +1,21 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * A tester with two ports, as in RFC 2544: sends interleaved trains of packets
- * from one device of a network namespace and counts what comes back at another.
+ * from one device of a network namespace and counts those that return at another.
  *
- * Writing 1 to /sys/module/traingen/parameters/run does it all, in the writer's
- * namespace and with the other parameters there; the outcome is then in
+ * Writing 1 to /sys/module/traingen/parameters/run starts a run in the writer's
+ * namespace with the other parameters of that directory; the result is then in
  * /sys/module/traingen/parameters/result, one JSON object.
  *
  * pktgen sends no TCP, and sets neither DF nor IDs that GRO would merge; a rule of
- * nftables that does makes its packets half as dear again.
+ * nftables that does so makes its packets half as expensive again.
  *
- * Trains go on all the time, as many as are at once; which of them the next packet
- * belongs to is random.  The packets are like those that a NIC hands up: linear,
- * checksums known to be good.  The next packet is sent when the kernel has done
- * what there is to do for the last ones: a closed loop, in which one CPU loses
- * no packets.
+ * The number of simultaneous trains is constant; which of them sends the next packet
+ * is random.  The packets are like those received from a NIC: linear, with verified
+ * checksums.  The next packet is sent when the kernel has finished with the last
+ * ones: a closed loop, in which one CPU loses no packets.
  *
- * Grouped batches are what a perfect qdisc that costs nothing could make of the load.
+ * Grouped batches are what an ideal qdisc without cost could make of the load.
  */
 #include <linux/etherdevice.h>
 #include <linux/inetdevice.h>

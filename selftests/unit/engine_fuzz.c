@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A fuzzer for the engine: bytes are operations, and all that the engine does is
- * compared with the model.
+ * A fuzzer for the engine: bytes are operations, and everything that the engine does
+ * is compared with the model.
  */
 #define CORPUS		"engine"
 #define FUZZ_PREFIXES	false
@@ -124,7 +124,7 @@ static void fuzz_change(void)
 	}
 }
 
-/* to the deadline of the flow that waits longest, or a little beside it */
+/* to the deadline of the oldest HELD flow, or just before or after it */
 static void fuzz_wait(u32 beside)
 {
 	u64 deadline;
@@ -174,7 +174,7 @@ static void fuzz_operation(void)
 	case 11:
 		fuzz_wait(what >> 4);
 		break;
-	case 12:	/* a timer for nothing */
+	case 12:	/* a spurious timer expiry */
 		t.coverage[C_TIMER_EARLY] += t.timer_queued &&
 					     t.clock < t.timer_at;
 		expire();

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A fuzzer for the reading of headers: the bytes are a packet, or as much of it
- * as is linear, and a parser that is written for nothing but to be simple has
- * to come to the same result.
+ * A fuzzer for the flush rules: the bytes are a packet, or its linear part, and a
+ * second parser, written for simplicity, must come to the same result.
  */
 #define CORPUS		"flush"
 #define FUZZ_PREFIXES	true
@@ -18,13 +17,13 @@ static struct {
 	bool push;
 } packet;
 
-/* What the inputs must have been, or they have tested less than they could */
+/* Situations that the inputs must have covered */
 enum {
 	S_FLUSH,				/* VLAN tags, version of IP, flush */
-	S_BEHIND = S_FLUSH + 3 * 2 * 3,	/* urgent behind this extension */
-	S_FRAGMENT = S_BEHIND + 5,	/* urgent, was it no first fragment, */
-	S_LAST,				/* or no last one */
-	S_OPTIONS,			/* urgent behind options of IPv4 */
+	S_BEHIND = S_FLUSH + 3 * 2 * 3,	/* flushes behind this extension */
+	S_FRAGMENT = S_BEHIND + 5,	/* would flush, but more fragments follow */
+	S_LAST,				/* would flush, but is the last fragment */
+	S_OPTIONS,			/* flushes behind options of IPv4 */
 	SIGHTS
 };
 
@@ -161,7 +160,7 @@ static void fuzz_one(const u8 *data, size_t len)
 	if (what & 0x10)	/* the header begins behind the linear part */
 		packet.len = -packet.len;
 
-	/* exactly as many bytes: who reads more is seen */
+	/* an allocation of exactly this size: reading more is detected */
 	copy = malloc(packet.len > 0 ? packet.len : 0);
 	if (packet.len > 0)
 		memcpy(copy, input.at, packet.len);
@@ -178,7 +177,7 @@ static void fuzz_end(void)
 	int i;
 
 	for (i = 0; i < SIGHTS; i++)
-		/* nothing of IPv4 must not wait */
+		/* no IPv4 packet is a control packet */
 		check(seen[i] || (i < S_BEHIND && i % 6 == REFRAMER_FLUSH_CONTROL),
 		      "never seen: %d of the packets", i);
 }

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Which packets must not wait: a table of packets, whole and cut off after
- * every byte, and packets at random.
+ * The flush rules: a table of packets, whole and cut off after every byte, and
+ * random packets.
  *
- * The linear part of a packet is a copy of exactly its size, so that a
- * sanitizer sees every byte read behind it.  A packet cut off has no flush until
- * the byte is there that decides.
+ * The linear part of a packet is a copy of exactly its size, so that a sanitizer
+ * detects any read behind it.  A packet that is cut off before the deciding byte
+ * flushes nothing.
  */
 #include <stdlib.h>
 
@@ -70,7 +70,7 @@ struct sample {
 	const char *data;
 	int len;
 	enum reframer_flush flush;
-	int needs;		/* so many bytes; 0: it is told without any */
+	int needs;		/* bytes that decide; 0: none are needed */
 };
 
 #define SAMPLE(name, protocol, data, flush, needs)			\
@@ -211,8 +211,8 @@ static void context(void)
 }
 
 /*
- * What the first @len bytes say.  Less than none are there when even the
- * network header begins behind the linear part.
+ * The flush of the first @len bytes.  @len is negative if even the network header
+ * begins behind the linear part.
  */
 static enum reframer_flush flush_of(const void *data, int len, u16 protocol,
 				    bool push)
@@ -286,7 +286,7 @@ static void test_icmpv6_types(void)
 	}
 }
 
-/* Samples with some bytes changed, and nothing but random bytes */
+/* Samples with some bytes changed, and random bytes alone */
 static void test_random(void)
 {
 	static const u16 protocols[] = {

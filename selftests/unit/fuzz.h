@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * A fuzzer's target, fuzz_one(), is compiled twice.  With clang's libFuzzer and
- * -DLIBFUZZER it is fed with inputs that reach what none before has reached
- * (`make fuzz`).  Without, it is a test, which feeds it with the inputs that
- * were found that way and kept: the files of the directory corpus/NAME; with
- * FUZZ_PREFIXES, also with all that they begin with.
+ * -DLIBFUZZER it runs inputs that reach new code (`make fuzz`).  Without, it is a
+ * test, which runs the inputs found that way and kept, the files of the directory
+ * corpus/NAME; with FUZZ_PREFIXES, also all prefixes of them.
  *
- * What a run has reached beyond the branches of the code can be counted with
- * fuzz_saw().
+ * fuzz_saw() counts situations as coverage, in addition to the branches of the code.
  */
 #ifndef _REFRAMER_UNIT_FUZZ_H
 #define _REFRAMER_UNIT_FUZZ_H
@@ -29,7 +27,7 @@
 
 static void fuzz_one(const u8 *data, size_t len);
 
-/* After all of the corpus: has it reached what it must? */
+/* After all of the corpus: has it reached everything that it must? */
 static void fuzz_end(void);
 
 /* ----------------------------------------------- an input, byte by byte */
@@ -61,8 +59,8 @@ static inline u32 input_word(void)
 }
 
 /*
- * Of any magnitude, often a small number, a power of two or one beside it, and
- * the smallest or the largest.
+ * Of any magnitude; often a small number, a power of two or a neighbour of one, the
+ * smallest or the largest.
  */
 static inline u32 input_value(u32 min, u32 max)
 {

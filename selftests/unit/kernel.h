@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* What the engine needs of the kernel, for user space. */
+/* The parts of the kernel that the engine needs, for user space. */
 #ifndef _REFRAMER_UNIT_KERNEL_H
 #define _REFRAMER_UNIT_KERNEL_H
 
@@ -72,7 +72,7 @@ static inline void list_add_tail(struct list_head *entry,
 	list_add(entry, list->prev);
 }
 
-/* Who uses an entry that is on no list, or deletes it twice, crashes. */
+/* Using an entry that is on no list, or deleting it twice, crashes. */
 static inline void list_del(struct list_head *entry)
 {
 	entry->prev->next = entry->next;
@@ -117,7 +117,7 @@ struct qdisc_skb_cb {
 struct sk_buff {
 	struct sk_buff *next;
 	u32 truesize;
-	bool wmem;		/* a socket pays for it */
+	bool wmem;		/* charged to a socket */
 	struct qdisc_skb_cb cb;
 };
 

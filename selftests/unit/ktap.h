@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Results in KTAP.  The first test that fails is the last one; an assertion, a
- * sanitizer or an endless loop makes it fail, too.
+ * Results in KTAP.  The first failing test ends the run; an assertion, a sanitizer or
+ * an endless loop makes a test fail, too.
  */
 #ifndef _REFRAMER_UNIT_KTAP_H
 #define _REFRAMER_UNIT_KTAP_H
@@ -16,14 +16,14 @@
 static struct {
 	int number;
 	const char *name;
-	void (*context)(void);	/* prints where in the test we are */
+	void (*context)(void);	/* prints the current step of the test */
 } ktap;
 
 static void __attribute__((noreturn)) not_ok(void)
 {
 	if (ktap.context)
 		ktap.context();
-#ifdef LIBFUZZER		/* it keeps the input of who aborts */
+#ifdef LIBFUZZER		/* it keeps the input on abort() */
 	fflush(stdout);
 	abort();
 #endif
@@ -107,7 +107,7 @@ static void ktap_ok(void)
 
 #endif
 
-/* Random numbers, the same ones in every run with this seed */
+/* Random numbers that depend only on the seed */
 static u64 random_seed;
 
 static inline u64 random64(void)

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The tc plugin with modules of other ages: what an older one does not send is not
- * printed, what only a newer one sends is skipped, and what makes no sense does no
- * harm.
+ * The tc plugin with modules of other versions: attributes that an older one does not
+ * send are not printed, those that only a newer one sends are skipped, and invalid
+ * ones do no harm.
  *
- * The functions of tc that print are simple ones here: JSON is a key, a colon and
+ * The print functions of tc are replaced by simple ones: JSON is a key, a colon and
  * the value with a comma, objects and arrays are in brackets.
  */
 #define _GNU_SOURCE
@@ -116,7 +116,7 @@ int parse_rtattr_flags(struct rtattr *tb[], int max, struct rtattr *rta,
 	return 0;
 }
 
-/* Of the command line, which options.sh tests with the real tc */
+/* For the command line, which options.sh tests with the real tc */
 int get_u32(__u32 *val, const char *arg, int base)
 {
 	(void)val;
@@ -177,7 +177,7 @@ int addattr_nest_end(struct nlmsghdr *n, struct rtattr *nest)
 
 /* ------------------------------------------------------------- messages */
 
-/* What is being put together; the plugin gets a copy of exactly its size. */
+/* The message under construction; the plugin gets a copy of exactly its size. */
 static char message[8192];
 static size_t length;
 
@@ -219,7 +219,7 @@ static void put_u64(int type, __u64 value)
 	put(type, &value, sizeof(value));
 }
 
-/* What the plugin prints of the message, until the next call of the same kind */
+/* The plugin's output for the message, valid until the next call of the same kind */
 static const char *printed(bool as_json, int (*print)(struct qdisc_util *qu,
 						      FILE *f,
 						      struct rtattr *opt))
@@ -289,8 +289,8 @@ static void test_options(void)
 static const __u64 hist[] = { 1, 0, 2 };
 
 /*
- * All statistics of a qdisc but @without, a number as its value.  @more: with what
- * only a newer module knows
+ * All statistics of a qdisc but @without, each with its number as value.  @more: also
+ * attributes that only a newer module has
  */
 static void qdisc_stats(int without, bool more)
 {
@@ -327,7 +327,7 @@ static void qdisc_stats(int without, bool more)
 	end(app);
 }
 
-/* Counters, each printed alone.  Others are printed with what is derived of them. */
+/* Counters, each printed alone.  Others are printed with values derived from them. */
 static const struct field alone[] = {
 	{ "deadline", TCA_REFRAMER_STATS_RELEASE_DEADLINE },
 	{ "full", TCA_REFRAMER_STATS_RELEASE_FULL },
@@ -352,7 +352,7 @@ static const struct field alone[] = {
 	{ "stolen", TCA_REFRAMER_STATS_STOLEN },
 };
 
-/* @text without the first @part of it, which must be there */
+/* @text without the first occurrence of @part, which must exist */
 static char *cut(const char *text, const char *part)
 {
 	char *whole = strdup(text), *at = strstr(whole, part);
@@ -377,7 +377,7 @@ static void test_older_module(void)
 		snprintf(json_part, sizeof(json_part), "%s:%d,", alone[i].name,
 			 1000 + alone[i].attr);
 		n = strlen(alone[i].name);
-		/* times: in text without what JSON calls the unit */
+		/* times: JSON keys end in the unit, text does not */
 		if (n > 3 && !strcmp(alone[i].name + n - 3, "_ns"))
 			snprintf(text_part, sizeof(text_part), " %.*s %dns",
 				 (int)n - 3, alone[i].name,
@@ -394,7 +394,7 @@ static void test_older_module(void)
 	}
 	free(all);
 	free(all_text);
-	/* what others are derived of may be missing, too */
+	/* the source of derived values may be missing, too */
 	for (i = TCA_REFRAMER_STATS_PAD; i <= TCA_REFRAMER_STATS_MAX; i++) {
 		qdisc_stats(i, false);
 		printed(true, reframer_print_xstats);
@@ -443,7 +443,7 @@ static void test_class(void)
 	prints(reframer_print_xstats, "", "reframer:{}");
 }
 
-/* Attributes of any length and order: the sanitizers look on. */
+/* Attributes of any length and order, for the sanitizers */
 static void test_nonsense(void)
 {
 	char data[80];

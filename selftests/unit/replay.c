@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The engine under traffic: how well does it group, whom does it delay?
+ * The engine under traffic: how well does it group, and which flows does it delay?
  *
- * Feeds the engine as the qdisc does, with recorded arrivals (tables/) and with
- * synthetic ones, in a time of its own: nothing but waiting takes time, the
- * timer is exact, the device takes what it gets.  All runs are repeatable.
- * docs/predictor.md says what came out.
+ * Calls the engine as the qdisc does, with recorded arrivals (tables/) and with
+ * synthetic ones, and with a clock of its own: only waiting takes time, the timer is
+ * exact, and the device takes every packet at once.  All runs are repeatable.
+ * docs/adaptive.md has the results.
  *
- * Other predictors than the engine's own live here: they see every packet and
- * make those that they would not hold express, with `noadaptive`.  So all differ
- * in nothing but what they decide.
+ * Predictors other than the engine's are in this file.  They see every packet, run
+ * with `noadaptive`, and turn packets that they would not hold into control packets,
+ * so that all runs differ only in the decisions.
  */
 #include <stdlib.h>
 
@@ -46,9 +46,9 @@ static void timer_arm(u64 expires);
 
 enum predictor {
 	SHIPPED,		/* the engine's own */
-	GAP,			/* expects a gap as those before it */
-	GAP_TWICE,		/* the same, content with twice the delay */
-	COUNTER,		/* of past holds; probes by holding */
+	GAP,			/* expects the mean of the gaps so far */
+	GAP_TWICE,		/* the same, holds for gaps up to twice the delay */
+	COUNTER,		/* counts paid holds; probes by holding */
 	ALWAYS,			/* noadaptive */
 	NEVER,
 	ORACLE,			/* knows whether a second packet will come */
@@ -66,10 +66,10 @@ struct arrival {
 	u32 bytes;
 	u32 number;		/* keeps the order of those at the same time */
 	u8 flush;		/* enum reframer_flush */
-	bool mouse;		/* of a flow that has nothing to gain */
+	bool mouse;		/* its flow cannot gain from holding */
 };
 
-/* Those who wait for an answer before they go on */
+/* Senders that wait for an answer before they send again */
 struct clients {
 	u32 n;
 	u64 rtt;		/* ns from a packet's release to the next one */
@@ -87,7 +87,7 @@ struct traffic {
 	struct clients clients;
 };
 
-/* What other predictors than the engine's know of a flow */
+/* The state of a flow for predictors other than the engine's */
 struct guess {
 	u64 last;		/* arrival */
 	u64 gap;
@@ -134,7 +134,7 @@ static bool measures_gaps(void)
 	return r.predictor == GAP || r.predictor == GAP_TWICE;
 }
 
-/* What the engine reads; who measures gaps has read it already. */
+/* For the engine; predictors that measure gaps have read the clock already. */
 static u64 reframer_clock(void)
 {
 	r.clocks += !measures_gaps();
@@ -152,7 +152,7 @@ static void timer_arm(u64 expires)
 	r.timer_at = expires;
 }
 
-/* Every packet, before it joins its flow. */
+/* Called for every packet, before it joins its flow. */
 static void guess_arrival(struct guess *g)
 {
 	u64 gap = min_t(u64, r.now - g->last, GAP_MAX);
@@ -166,7 +166,7 @@ static void guess_arrival(struct guess *g)
 	g->last = r.now;
 }
 
-/* Is a packet held that finds its flow IDLE? */
+/* Shall the first packet of an IDLE flow be held? */
 static bool guess_hold(struct guess *g, const struct arrival *a)
 {
 	switch (r.predictor) {
@@ -210,7 +210,7 @@ static void on_release(const struct sk_buff *head, u32 packets, u64 hold)
 }
 
 /*
- * What the qdisc does.  Never inline: a profiler counts what is in these two.
+ * enqueue() and dequeue() of the qdisc.  Never inline, so that a profiler can count them.
  */
 
 static noinline void enqueue(struct packet *p, u32 hash,
@@ -244,7 +244,7 @@ static noinline struct packet *dequeue(void)
  * The loop
  */
 
-/* As good as random: some flows have a set in common. */
+/* Pseudo-random: some flows share a set. */
 static u32 flow_hash(u32 flow)
 {
 	u32 x = flow + 1;
@@ -287,7 +287,7 @@ static void client_released(u32 client)
 	}
 }
 
-/* The next packet that any client sends: who, or -1 */
+/* The client that sends the next packet, or -1 */
 static int client_next(u64 *at)
 {
 	int i, next = -1;
@@ -303,7 +303,7 @@ static int client_next(u64 *at)
 	return next;
 }
 
-/* The next arrival, made into a packet, if it is before the timer */
+/* The next arrival as a packet, if it is before the timer */
 static struct packet *arrival_next(void)
 {
 	struct packet *p = &r.packet[r.n];
@@ -409,7 +409,7 @@ static void run(const struct traffic *t, enum predictor which, u32 slack)
 	assert(r.n == t->n && r.e.stats.packets_out == t->n && !r.e.qlen);
 }
 
-/* What came out of the last run; times in us */
+/* Results of the last run; times in us */
 
 static double burst(void)
 {
@@ -428,7 +428,7 @@ static double per_packet(u64 n)
 
 /*
  * The longest bursts that the delay allows: a flow's first packet opens a
- * window, a full burst or an flush closes it.
+ * window; a full burst or a flush closes it.
  */
 static double optimum(const struct traffic *t)
 {
@@ -512,7 +512,7 @@ static void arrived(struct traffic *t)
 
 /*
  * @at_once trains, interleaved at random, a packet every @gap ns.  After @length
- * packets of one comes a new flow; 0: never.
+ * packets a train is replaced by a new flow; 0: never.
  */
 static void trains(struct traffic *t, u32 at_once, u32 length, u64 gap)
 {
@@ -534,7 +534,7 @@ static void trains(struct traffic *t, u32 at_once, u32 length, u64 gap)
 	}
 }
 
-/* As fair queueing sends them */
+/* One packet of each flow in turn, as fair queueing sends them */
 static void turns(struct traffic *t, u32 flows, u64 gap)
 {
 	u32 i;
@@ -543,7 +543,7 @@ static void turns(struct traffic *t, u32 flows, u64 gap)
 		arrive(t, i * gap, i % flows, 1000, 0, false);
 }
 
-/* @n more flows until @end, of a packet every @least to @most ns each */
+/* @n more flows until @end, each with a packet every @least to @most ns */
 static void mice(struct traffic *t, u32 n, u64 end, u64 least, u64 most)
 {
 	u32 i, first = t->flows;
@@ -556,7 +556,7 @@ static void mice(struct traffic *t, u32 n, u64 end, u64 least, u64 most)
 			arrive(t, at, first + i, 100, 0, true);
 }
 
-/* @n flows, each a Poisson process of a packet every @gap ns in the mean */
+/* @n flows, each a Poisson process with a mean gap of @gap ns */
 static void poisson(struct traffic *t, u32 n, u64 gap)
 {
 	const u64 tick = 100;
@@ -577,7 +577,7 @@ static void strangers(struct traffic *t, u64 gap)
 		arrive(t, i * gap, i, 100, 0, true);
 }
 
-/* 16 flows, by turns 64 packets of a train and 8 of a mouse */
+/* 16 flows that alternate between 64 packets of a train and 8 of a mouse */
 static void changing(struct traffic *t)
 {
 	u32 flow, i;
@@ -754,7 +754,7 @@ static void table_open_loop(void)
 {
 	u32 i, j;
 
-	printf("Mean burst, mean hold of a packet (us), holds in vain per\n"
+	printf("Mean burst, mean hold of a packet (us), wasted holds per\n"
 	       "1000 packets\n\n");
 	head("traffic | optimum", COMPARED);
 	for (i = 0; i < OPEN_LOOP; i++) {
@@ -773,7 +773,7 @@ static void table_closed_loop(void)
 	u32 i, j;
 	u64 end;
 
-	printf("\nMean hold of a packet (us), holds in vain per 1000 packets,\n"
+	printf("\nMean hold of a packet (us), wasted holds per 1000 packets,\n"
 	       "throughput compared with never\n\n");
 	head("clients", COMPARED - 1);
 	for (i = OPEN_LOOP; i < TRAFFICS; i++) {
@@ -852,14 +852,14 @@ static void report(const struct traffic *t)
 		printf("hold of mice mean %.3f us max %.3f us\n",
 		       (double)r.mice_hold / r.mice / US,
 		       (double)r.mice_hold_max / US);
-	printf("holds paid %llu vain %llu\n"
+	printf("holds paid %llu wasted %llu\n"
 	       "timers %llu clock reads %llu (%.3f per packet)\n",
 	       s->holds_paid, s->holds_wasted, s->timers, r.clocks,
 	       per_packet(r.clocks));
 }
 
 /*
- * What the project promises
+ * Assertions
  */
 
 /* Bursts of at least @share of the optimum, whatever the traffic */
@@ -887,7 +887,7 @@ static void test_default_slack(void)
 	test_optimum(SLACK_DEFAULT, 0.85);
 }
 
-/* The first packet of a flow goes alone: trains of few bursts lose more. */
+/* The first packet of a flow leaves alone, so trains of few bursts lose more. */
 static void test_trains(void)
 {
 	static const int tested[] = {
@@ -924,7 +924,7 @@ static void test_mice(void)
 	}
 }
 
-/* Once for each step of the backoff, then once per longest skip */
+/* At most one hold for each step of the backoff, then one per longest skip */
 static void test_clients(void)
 {
 	static const int tested[] = { RTT_20, RTT_60, RTT_100, RTT_ANY };
@@ -939,7 +939,7 @@ static void test_clients(void)
 		       (t->n >> REFRAMER_BACKOFF_MAX);
 		check(r.e.stats.holds_wasted <= most &&
 		      r.hold <= most * DELAY,
-		      "%s: %llu holds in vain, %llu ns in all", t->name,
+		      "%s: %llu wasted holds, %llu ns in all", t->name,
 		      r.e.stats.holds_wasted, r.hold);
 	}
 }
