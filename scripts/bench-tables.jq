@@ -1,0 +1,142 @@
+# SPDX-License-Identifier: GPL-2.0
+# The tables of docs/benchmarks.md: of each benchmark the qdiscs and the figures that
+# answer its question; all other rows are in docs/results.  Add a column or a qdisc
+# here, then run `scripts/bench report`.
+# Input: the JSON of all benchmarks, in one object by their names.
+def figure: if . == null then "" else
+	(fabs | if . >= 100 then 1 elif . >= 10 then 10 else 100 end) as $digits |
+	. * $digits | round / $digits end;
+
+# Of a row: median (least to most), without the latter if they are within 1 %
+def spread: if .min == null or .max - .min <= 0.01 * (.median | fabs)
+	then "\(.median | figure)"
+	else "\(.median | figure) (\(.min | figure) to \(.max | figure))" end;
+
+# Columns: a figure in units of `unit`, or relative to the qdisc that ratios are to
+def column(title; bench; metric; unit): {title: title, bench: bench, metric: metric, unit: unit};
+def column(title; bench; metric): column(title; bench; metric; 1);
+def relative(title; bench; metric): column(title; bench; metric; null);
+
+# .: all benchmarks
+def cell($c; $config):
+	.[$c.bench] as $b |
+	([$b.rows[]? | select(.metric == $c.metric and .config == $config)][0]) as $row |
+	$b.ratios[$c.metric][$config] as $ratio |
+	if $c.unit == null then
+		if $ratio == null then ""
+		elif $row.min == null or $row.median == 0 then {median: $ratio} | spread
+		else ($ratio / $row.median) as $of |
+			{median: $ratio, min: ($row.min * $of), max: ($row.max * $of)} | spread end
+	elif $row.median == null then ""
+	else $row | with_entries(select(.key | IN("median", "min", "max"))) |
+		map_values(. / $c.unit) | spread end;
+
+# Configurations, and what they are called if not that
+def qdiscs(rows): [rows | if type == "array" then {name: .[0], config: .[1]}
+	else {name: ("`" + . + "`"), config: .} end];
+
+# table(NAME; first column; qdiscs; columns): between the comments that frame it there
+def table(name; what; qdiscs; columns):
+	. as $all | [columns] as $columns |
+	"<!-- bench: \(name) -->",
+	"| \(what) | \($columns | map(.title) | join(" | ")) |",
+	"|---" * ($columns | length + 1) + "|",
+	(qdiscs[] | . as $q | [$columns[] | . as $c | $all | cell($c; $q.config)] |
+		select(any(. != "")) | "| \($q.name) | \(join(" | ")) |"),
+	"<!-- end -->";
+
+def clock: if test("--icount") then "QEMU with a clock of instructions"
+	elif test("--time-travel") then "User-Mode Linux in virtual time"
+	elif test("uml") then "User-Mode Linux at native speed"
+	else "QEMU" end;
+
+# Where the benchmarks ran, those of a kind in one row
+def guests: "<!-- bench: guests -->",
+	"| benchmarks | guest | kernel | on |", "|---|---|---|---|",
+	(map(. + {clock: (.guest | clock)}) | group_by([.clock, .kernel, .machine])[] |
+		"| \(map("`\(.bench)`") | join(", ")) | \(.[0].clock) | \(.[0].kernel) | \(.[0].machine) |"),
+	"<!-- end -->";
+
+guests,
+table("chain"; "qdisc"; qdiscs("pfifo", ["`fq`", "fq quantum 60000"],
+		["pfifo, receivers wait 64us", "pfifo + receivers 64us"],
+		["netem slot 64us with `fq_codel`", "slot 64us fq_codel quantum 60000"],
+		["netem slot 128us with `fq_codel`", "slot 128us fq_codel quantum 60000"],
+		"reframer delay 16us", "reframer delay 64us", "reframer delay 128us",
+		"reframer delay 64us slack 64us noadaptive",
+		"reframer delay 128us slack 128us noadaptive",
+		["`reframer delay 64us` in the chain", "reframer delay 64us + in the chain"],
+		["limit: grouped by the tester, 64us", "limit 64us"],
+		["limit through `reframer delay 0`", "limit 64us, delay 0"]);
+	(("UDP, 16 trains", "UDP, 256 trains", "UDP batches, 16 trains",
+		"TCP, 16 trains", "TCP, 256 trains") as $load |
+	relative($load; "chain"; "\($load | sub("UDP"; "udp") | sub("TCP"; "tcp")): throughput")),
+	column("p99 at half load, 16 trains, us"; "chain";
+		"half load, 16 trains: latency, p99")),
+table("cost"; "qdisc"; qdiscs("pfifo", ["`pfifo` below prio", "forced pfifo"],
+		["`fq_codel` below prio", "forced fq_codel"], "fq", "cake",
+		["netem slot 64us with `fq_codel`", "netem slot"],
+		"reframer delay 0", "reframer delay 16us",
+		["`reframer` (delay 64us)", "reframer"], "reframer noadaptive");
+	((1, 16, 256, 4096) as $n |
+		column("\($n) \(if $n == 1 then "flow" else "flows" end)"; "cost";
+			"over noqueue, \($n) flows")),
+	((16, 256) as $n | column("\($n) flows, ns"; "cost-time";
+		"over noqueue, \($n) flows"))),
+table("cpus"; "qdisc"; qdiscs(["none (`noqueue`)", "noqueue"],
+		["`pfifo` below prio", "forced pfifo"],
+		["`fq_codel` below prio", "forced fq_codel"], "fq",
+		["netem slot 64us with `fq_codel`", "netem slot"],
+		"reframer delay 0", "reframer", "reframer delay 2ms");
+	column("1 thread"; "cpus"; "one thread"; 1000),
+	column("2 threads, 1 qdisc"; "cpus"; "two threads"; 1000),
+	column("of 1 thread"; "cpus"; "two threads of one"),
+	column("2 threads, 2 qdiscs"; "cpus"; "two threads, mq"; 1000),
+	column("of 1 thread"; "cpus"; "two threads of one, mq")),
+table("floods"; "qdisc"; qdiscs("pfifo", "fq", "fq_codel", "reframer", "reframer noadaptive");
+	column("passing, 16 flows"; "floods"; "passing, 16 flows"),
+	column("passing, new flows"; "floods"; "passing, each packet a flow"),
+	column("full, 16 flows"; "floods"; "full, 16 flows"),
+	column("full, 65536 flows"; "floods"; "full, 65536 flows"),
+	column("full, new flows"; "floods"; "full, each packet a flow"),
+	column("full, 65536 that collide"; "floods"; "full, 65536 flows in one set")),
+table("local"; "qdisc"; qdiscs("pfifo", "fq", "reframer", "reframer nopush noadaptive",
+		"reframer delay 1ms", "reframer delay 1ms nopush noadaptive");
+	(("on", "off") as $tso | "throughput, tso \($tso)" as $metric |
+	column("TSO \($tso), Mb/s"; "local"; $metric),
+	relative("of pfifo"; "local"; $metric))),
+table("locality"; "qdisc"; qdiscs(["the optimum", "greedy"],
+		["netem slot with `fq_codel`", "netem slot"], "reframer",
+		"reframer noadaptive", "reframer noadaptive slack 0");
+	(("mixed", "mixed, nopush", "16 trains of 32", "16 flows", "64 flows",
+		"256 flows") as $traffic |
+	column($traffic | sub("mixed"; "recorded") | sub("nopush"; "no PSH");
+		"locality"; "\($traffic), 64 us"))),
+table("mixed"; "qdisc"; qdiscs("pfifo",
+		["netem slot 64us with `fq_codel`", "netem-slot"], "reframer",
+		["`reframer noadaptive`", "reframer-noadaptive"]);
+	column("mean run, packets"; "mixed"; "locality"),
+	(("mice", "trains") as $of | ("median", "maximum") as $which |
+	column("\($of) wait, \($which), us"; "mixed"; "\($of), added latency, \($which)"))),
+table("rpc"; "qdisc"; qdiscs("pfifo", ["`fq` toward the servers", "fq"],
+		["`reframer` toward the servers", "reframer"], ["`fq` both ways", "fq both ways"],
+		["`reframer` both ways", "reframer both ways"]);
+	((["rpc", ""], ["rpc-virtual", ", virtual time"]) as [$bench, $what] |
+	("redis set", "redis get", "memcached") as $load |
+	relative(($load | sub("set"; "SET") | sub("get"; "GET")) + $what; $bench;
+		"\($load) throughput"))),
+table("slack"; "slack"; qdiscs((0, 16, 32, 64) as $n | ["`slack \($n)us`", "slack \($n)"]);
+	column("ns per packet"; "slack"; "cost of a packet"),
+	column("timers per 1000 packets"; "slack"; "timers per 1000 packets"),
+	column("mean burst, packets"; "slack"; "mean burst"),
+	column("mean hold, us"; "slack"; "mean hold of a release")),
+table("web"; "qdisc"; qdiscs("pfifo", "fq_codel", ["`fq`", "fq quantum 60000"],
+		["netem slot with `fq_codel`", "netem slot"],
+		["pfifo, `gro_flush_timeout`", "gro_flush_timeout"], "reframer");
+	relative("1 MB, receiver's work"; "web";
+		"merged, 1M x 64: throughput of a receiver with a CPU of its own"),
+	relative("1 MB"; "web"; "merged, 1M x 64: throughput"),
+	relative("16 KB"; "web"; "merged, 16K x 64: throughput"),
+	relative("1 KB"; "web"; "merged, 1K x 64: throughput"),
+	relative("one bulk flow"; "web"; "one bulk flow: throughput"),
+	relative("1 MB, p99 of completion"; "web"; "merged, 1M x 64: completion, p99"))
