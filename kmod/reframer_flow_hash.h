@@ -2,10 +2,10 @@
 /*
  * Which flow a packet belongs to: a hash of 32 bits.
  *
- * Whatever the kernel's flow dissector finds in the packets of a connection that
- * may change while it lasts has no part in the hash, as packets of two hashes may
- * overtake each other: the flow label of IPv6, the priority in a VLAN tag, the
- * length that an 802.3 frame has in place of a protocol.
+ * Packets with different hashes may overtake each other.  So the hash leaves out what
+ * the kernel's flow dissector finds but what may change within a connection: the flow
+ * label of IPv6, the priority in a VLAN tag, the length that an 802.3 frame has in
+ * place of a protocol.
  */
 #ifndef _REFRAMER_FLOW_HASH_H
 #define _REFRAMER_FLOW_HASH_H
@@ -60,8 +60,9 @@ static noinline void reframer_dissect_tunnel(const struct sk_buff *skb,
 }
 
 /*
- * What the dissector finds in the most common packets, TCP or UDP over plain IPv4,
- * for 200 instructions less.  A BPF program in place of the dissector is not asked.
+ * The same as the dissector finds, for 200 instructions less, in the most common
+ * packets: TCP or UDP over plain IPv4.  A BPF program that replaces the dissector is
+ * not called for them.
  */
 static inline bool reframer_dissect_plain(const struct sk_buff *skb,
 					  struct flow_keys *keys)
@@ -137,8 +138,8 @@ static inline u32 reframer_flow_hash(struct sk_buff *skb,
 
 /*
  * The hash of what @key says is one flow, if that is not REFRAMER_KEY_FLOW.
- * Addresses count as a whole: who knows how they are folded could choose one that
- * is taken for another's.
+ * Addresses count as a whole: if they were folded, a sender could choose one that
+ * collides with another's.
  */
 static noinline u32 reframer_key_hash(const struct sk_buff *skb,
 				      const struct Qdisc *sch, u32 key,

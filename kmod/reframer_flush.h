@@ -1,20 +1,20 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Which packets must not wait: those that end a message, so that no more of
- * their flow will come soon, and those that hold up others (ARP, IPv6 neighbour
- * discovery).
+ * Which packets flush their flow: it is released at once, together with them.  These
+ * are packets that end a message, so no more of their flow is expected soon, and
+ * control packets, on which others depend (ARP, IPv6 neighbour discovery).
  *
- * Only the linear part of a packet is read; nothing is pulled or written.  What
- * is not there, or cannot be understood, has no flush.
+ * Only the linear part of a packet is read; nothing is pulled or written.  A packet
+ * whose headers are not there, or not understood, does not flush.
  */
 #ifndef _REFRAMER_FLUSH_H
 #define _REFRAMER_FLUSH_H
 
-/* What of a packet makes its flow leave at once */
+/* Does a packet flush its flow, and why? */
 enum reframer_flush {
 	REFRAMER_NO_FLUSH,
-	REFRAMER_FLUSH_PUSH,	/* the end of a message */
-	REFRAMER_FLUSH_CONTROL,	/* it must not wait */
+	REFRAMER_FLUSH_PUSH,	/* it ends a message */
+	REFRAMER_FLUSH_CONTROL,	/* it is a control packet */
 };
 
 #define REFRAMER_VLAN_TAGS	2

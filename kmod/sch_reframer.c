@@ -6,23 +6,23 @@
  * flow arrive one after the other: GRO merges them, caches stay warm.  Networks
  * deliver them interleaved.  reframer holds packets for a bounded time, some
  * microseconds, and sends each flow as one burst.  It is for the egress of a
- * router, load balancer or hypervisor in front of the machine that shall gain.
+ * router, load balancer or hypervisor in front of the machines that are to gain.
  *
  * The idea is that of H. Ghasemirahni et al., "Packet Order Matters! Improving
  * Application Performance by Deliberately Delaying Packets", NSDI 2022.
  *
- * A flow is what the kernel's flow hash takes for one, what the option `key` says,
- * or what a filter says.
+ * A flow is what the kernel's flow hash, the option `key` or a filter identifies.
  *
- * enqueue() puts the packet into the slot of its flow.  A flow that begins is
- * held until `delay` after this first packet, but only if holding it has been
- * paying.  A flow that has a burst together may go at once, and so does one
- * whose message ends.  Over the limit, the largest flow loses from its head.
+ * enqueue() puts a packet into the slot of its flow.  The first packet of a flow
+ * starts its hold, which lasts for `delay` at most.  Only flows are held for which
+ * that has been paying (`adaptive`).  A flow is released early when it has a whole
+ * `burst`, or when a packet ends a message (`push`).  Over the limit, the largest
+ * flow loses packets from its head.
  *
- * dequeue() sends one flow until it is drained, then the next.  It reads the
- * clock when the one timer, armed for the oldest flow held, has expired; then all
- * flows due within `slack` may go.  In case the timer is late, so does one call in
- * 16 while flows are held.
+ * dequeue() sends one burst of a flow, then one of the next.  One timer is armed for
+ * the oldest flow that is held.  When it has expired, dequeue() reads the clock, and
+ * all flows that are due within `slack` are released.  In case the timer is late,
+ * one call in 16 reads the clock, too, while flows are held.
  */
 #include <linux/module.h>
 #include <linux/types.h>
@@ -115,8 +115,8 @@ static u32 reframer_timer_latency(const struct reframer_engine *e)
 }
 
 /*
- * The watchdog, which also measures how late it is.  dequeue() could not tell that
- * from a parent or a device that did not ask in time.
+ * The function of the watchdog, which also measures how late it is called.  dequeue()
+ * could not tell a late timer from a parent or a device that calls it late.
  */
 static enum hrtimer_restart reframer_watchdog(struct hrtimer *timer)
 {
@@ -202,19 +202,19 @@ static u32 reframer_class(struct Qdisc *sch, u32 classid)
 	return minor <= q->engine.conf.flows ? minor : 0;
 }
 
-/* Is there anything but the hash that may say which flow the packet is of? */
+/* May a filter or skb->priority choose the flow, instead of the hash? */
 static bool reframer_may_be_classified(struct Qdisc *sch, const struct sk_buff *skb)
 {
 	const struct reframer_sched_data *q = qdisc_priv(sch);
 
-	/* a default qdisc has no handle, and a plain priority no major */
+	/* a default qdisc has no handle; a priority that is no class has no major */
 	return rcu_access_pointer(q->filter_list) ||
 	       (!((skb->priority ^ sch->handle) >> 16) && sch->handle);
 }
 
 /*
- * The class that filters or skb->priority choose, 0 if none.  Negative if the
- * packet is not for the queue: the flags that enqueue() is to return.
+ * The class that filters or skb->priority choose, 0 if none.  Negative if an action
+ * took the packet: the flags that enqueue() is to return.
  */
 static noinline int reframer_filter(struct sk_buff *skb, struct Qdisc *sch)
 {
@@ -317,7 +317,7 @@ static noinline struct sk_buff *reframer_dequeue_skb(struct Qdisc *sch, bool due
 	return skb;
 }
 
-/* Called after every enqueue(), mostly to find nothing due: that is quick. */
+/* Called after every enqueue(), mostly when nothing is due, so that is fast. */
 static struct sk_buff *reframer_dequeue(struct Qdisc *sch)
 {
 	struct reframer_sched_data *q = qdisc_priv(sch);
@@ -691,8 +691,8 @@ cancel:
 }
 
 /*
- * The classes are the slots that have packets, to be looked at and for filters
- * to choose; they come and go with the packets.
+ * The classes are the slots that have packets: users can list them, and filters can
+ * choose them.  They come and go with the packets.
  */
 static struct Qdisc *reframer_leaf(struct Qdisc *sch, unsigned long cl)
 {
@@ -745,7 +745,7 @@ static int reframer_dump_class_stats(struct Qdisc *sch, unsigned long cl,
 	qs.qlen = flow->qlen;
 	qs.backlog = flow->bytes;
 	ready = e->sets[(cl - 1) / REFRAMER_WAYS].ready & BIT((cl - 1) % REFRAMER_WAYS);
-	/* What need not wait may come without a look at the clock. */
+	/* The clock is not read for every READY flow: its arrival may be wrong. */
 	if (flow->qlen && !ready)
 		age = ktime_get_ns() - flow->arrival;
 	sch_tree_unlock(sch);

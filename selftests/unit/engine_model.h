@@ -42,7 +42,7 @@ static u32 reframer_timer_latency(const struct reframer_engine *e);
 #define QUOTA		64	/* of packets in one run of the core */
 #define NO_LOW_BITS	((u32)BIT(30))	/* a hash; none is 0 */
 #define NONE		(-1)
-#define STRAIGHT	(-2)	/* instead of a slot */
+#define BYPASS	(-2)	/* instead of a slot */
 #define OLD_KEY		((int)t.e->conf.flows)	/* the queue after the slots */
 
 struct packet {
@@ -137,16 +137,16 @@ static const char *const coverage_name[C_COVERAGE] = {
 	[C_COLLISION_FULL] = "collision in a full set",
 	[C_COLLISION_SHARED] = "collision in a shared slot",
 	[C_JOIN_READY] = "packet that joins a READY flow",
-	[C_DUE_BEFORE_READY] = "turn of a due flow before READY ones",
-	[C_DUE_AFTER_READY] = "due flow that waits for a READY one's turn",
-	[C_DUE_AFTER_OLD_KEY] = "due flow that waits for packets of the old_key key",
-	[C_DUE_FLUSH] = "packet that flushes of a due flow",
+	[C_DUE_BEFORE_READY] = "burst of a due flow before READY ones",
+	[C_DUE_AFTER_READY] = "due flow that waits for a READY one's burst",
+	[C_DUE_AFTER_OLD_KEY] = "due flow that waits for packets of the old key",
+	[C_DUE_FLUSH] = "packet that flushes a due flow",
 	[C_OVERDUE_MOST] = "due flow that waits for two bursts and more",
-	[C_BURST_DRAINED] = "turn that drains its flow",
-	[C_BURST_PACKETS] = "turn that ends by burst",
-	[C_BURST_BYTES] = "turn that ends by burst_bytes",
-	[C_BURST_DROPPED] = "turn that ends by a drop",
-	[C_DROP_IN_BURST] = "drop within a turn that goes on",
+	[C_BURST_DRAINED] = "burst that drains its flow",
+	[C_BURST_PACKETS] = "burst that ends by burst",
+	[C_BURST_BYTES] = "burst that ends by burst_bytes",
+	[C_BURST_DROPPED] = "burst that ends by a drop",
+	[C_DROP_IN_BURST] = "drop within a burst that goes on",
 	[C_DROP_LIMIT] = "drop over limit",
 	[C_DROP_MEMORY] = "drop over memory_limit",
 	[C_DROP_HELD] = "drop from a HELD flow",
@@ -159,7 +159,7 @@ static const char *const coverage_name[C_COVERAGE] = {
 	[C_DROP_RESET] = "drop by a reset",
 	[C_CHANGE_FULL] = "flow that a change makes full",
 	[C_CHANGE_PRESSURE] = "pressure by a change",
-	[C_CHANGE_IN_BURST] = "change within a turn",
+	[C_CHANGE_IN_BURST] = "change within a burst",
 	[C_TIMER_LATE] = "late timer",
 	[C_TIMER_EARLY] = "timer for nothing",
 	[C_TIMER_REARMED] = "timer armed again",
@@ -172,25 +172,25 @@ static const char *const coverage_name[C_COVERAGE] = {
 	[C_HOLD_LAST] = "hold in the last entry of the histogram",
 	[C_PUSH] = "release by push",
 	[C_CONTROL] = "release of a control packet",
-	[C_FLUSH_ALONE] = "packet that flushes that finds its flow IDLE",
-	[C_FLUSH_HELD] = "packet that flushes that releases its flow",
-	[C_FLUSH_READY] = "packet that flushes that joins a READY flow",
-	[C_ADAPTIVE] = "release by prediction",
-	[C_SKIP] = "packet that goes straight through",
+	[C_FLUSH_ALONE] = "packet that flushes an IDLE flow",
+	[C_FLUSH_HELD] = "packet that flushes a HELD flow",
+	[C_FLUSH_READY] = "packet that flushes a READY flow",
+	[C_ADAPTIVE] = "release of a flow without credit",
+	[C_SKIP] = "packet without credit that is no probe",
 	[C_PROBE] = "probe",
 	[C_PROBE_GOOD] = "probe that another packet follows in time",
 	[C_PROBE_LATE] = "probe that is alone",
-	[C_PROBE_FLUSH] = "probe that an packet that flushes ends",
+	[C_PROBE_FLUSH] = "probe that a packet that flushes ends",
 	[C_PROBE_NO_DELAY] = "probe that ends without delay",
 	[C_CREDIT] = "hold on credit",
 	[C_CREDIT_MAX] = "hold that pays at the most credit",
 	[C_CREDIT_GONE] = "hold that costs the last credit",
-	[C_GLOBAL_CREDIT_MAX] = "hold that pays at the most trust",
-	[C_PROBE_GLOBAL_HIGH] = "good probe of a flow that is trusted",
-	[C_PROBE_WASTED] = "good probe of one that has wasted it",
+	[C_GLOBAL_CREDIT_MAX] = "hold that pays at the most global credit",
+	[C_PROBE_GLOBAL_HIGH] = "good probe at a high global credit",
+	[C_PROBE_WASTED] = "good probe of a flow that has wasted holds",
 	[C_GLOBAL_CREDIT_MIN] = "wasted hold at the least global credit",
 	[C_PROBE_DOUBT] = "good probe where holds are wasted",
-	[C_PROBE_PATIENCE] = "late probe of a flow that is trusted",
+	[C_PROBE_PATIENCE] = "failed probe at a high global credit",
 	[C_HOLD_PAID] = "hold that pays",
 	[C_HOLD_WASTED] = "wasted hold",
 	[C_HOLD_NEUTRAL] = "hold cut short",
@@ -203,23 +203,23 @@ static const char *const coverage_name[C_COVERAGE] = {
 	[C_COLLISION_IN_CLASS] = "collision in the slot of a class",
 	[C_CHANGE_KEY_HELD] = "new key with HELD flows",
 	[C_CHANGE_KEY_READY] = "new key with READY flows",
-	[C_CHANGE_KEY_IN_BURST] = "new key within a turn",
+	[C_CHANGE_KEY_IN_BURST] = "new key within a burst",
 	[C_CHANGE_KEY_OLD] = "new key with packets left of the one before",
-	[C_CHANGE_KEY_OLD_IN_BURST] = "new key within a turn of those",
-	[C_OLD_KEY_FIRST] = "packet of the old_key key before a READY flow",
-	[C_OLD_KEY_BURST] = "burst of the old_key key that another follows",
-	[C_DROP_OLD_KEY] = "drop of a packet of the old_key key",
-	[C_BYPASS_SECOND] = "packet that may go but behind a straight one",
-	[C_BYPASS_READY] = "packet that may go but behind READY flows",
-	[C_BYPASS_PRESSURE] = "packet that may go, under pressure",
-	[C_BYPASS_DUE] = "packet that may go, while a flow may be due",
-	[C_BYPASS_LAST] = "straight packet that a due flow waits for",
-	[C_BYPASS_PROBE] = "straight packet by prediction",
-	[C_BYPASS_FLUSH] = "straight packet that is urgent",
-	[C_BYPASS_FOLLOWED] = "straight packet that its flow follows",
-	[C_BYPASS_HELD] = "straight packet before a HELD flow",
-	[C_CHANGE_KEY_BYPASS] = "new key with a straight packet left",
-	[C_DROP_BYPASS] = "drop of a straight packet",
+	[C_CHANGE_KEY_OLD_IN_BURST] = "new key within a burst of those",
+	[C_OLD_KEY_FIRST] = "packet of the old key before a READY flow",
+	[C_OLD_KEY_BURST] = "burst of the old key that another follows",
+	[C_DROP_OLD_KEY] = "drop of a packet of the old key",
+	[C_BYPASS_SECOND] = "packet that is not held but comes after one that bypasses",
+	[C_BYPASS_READY] = "packet that is not held but comes after READY flows",
+	[C_BYPASS_PRESSURE] = "packet that is not held, under pressure",
+	[C_BYPASS_DUE] = "packet that is not held, while a flow may be due",
+	[C_BYPASS_LAST] = "packet that bypasses before a due flow",
+	[C_BYPASS_PROBE] = "packet without credit that bypasses",
+	[C_BYPASS_FLUSH] = "packet that flushes and bypasses",
+	[C_BYPASS_FOLLOWED] = "packet that bypasses, then one of its flow",
+	[C_BYPASS_HELD] = "packet that bypasses a HELD flow",
+	[C_CHANGE_KEY_BYPASS] = "new key while one bypasses",
+	[C_DROP_BYPASS] = "drop of one that bypasses",
 };
 
 static struct test {
@@ -530,8 +530,8 @@ static void model_end_probe(struct queue *q)
 	t.coverage[C_PROBE_NO_DELAY] += !t.e->conf.delay;
 }
 
-/* Will holding the flow that begins repay? */
-static bool model_predict(struct history *h)
+/* Is the flow that begins held? */
+static bool model_advise(struct history *h)
 {
 	if (h->credit > 0) {
 		t.coverage[C_CREDIT]++;
@@ -547,7 +547,7 @@ static bool model_predict(struct history *h)
 	return false;
 }
 
-/* Why a packet does not wait, apart from its flow */
+/* Why a packet is not held */
 static enum reframer_reason model_reason(struct queue *q,
 					 const struct entry *new,
 					 enum reframer_flush flush)
@@ -563,12 +563,12 @@ static enum reframer_reason model_reason(struct queue *q,
 		return REFRAMER_RELEASE_DEADLINE;
 	if (model_makes_full(q, new))
 		return REFRAMER_RELEASE_FULL;
-	if (begins && t.e->conf.adaptive && !model_predict(&q->history))
+	if (begins && t.e->conf.adaptive && !model_advise(&q->history))
 		return REFRAMER_RELEASE_ADAPTIVE;
 	return REFRAMER_HOLD;
 }
 
-/* Does a packet that need not wait pass by the slots? */
+/* Does a packet that is not held bypass the slots? */
 static bool model_bypass(const struct entry *new, enum reframer_reason reason)
 {
 	const struct packet *before = t.m.bypass.packet;
@@ -786,7 +786,7 @@ static struct entry model_pop(void)
 		return first;
 	}
 	check(t.m.sending == NONE || t.m.sending == slot,
-	      "a turn was cut short");
+	      "a burst was cut short");
 	t.coverage[C_OLD_KEY_FIRST] += slot == OLD_KEY && t.m.ready.n > 1;
 	t.m.sending = slot;
 	t.m.sent_packets++;
@@ -1067,7 +1067,7 @@ static void check_all(void)
 		check_flow(i);
 	check(e->bypass == (t.m.bypass.packet ? &t.m.bypass.packet->skb :
 						    NULL),
-	      "wrong straight packet");
+	      "wrong packet bypasses");
 	same(e->now, t.m.told);
 	same(e->none_due, t.m.none_due);
 	same(e->due_bursts, t.m.due_bursts);
@@ -1083,7 +1083,7 @@ static void check_all(void)
 	check_sets();
 	check_stats();
 	check(e->sending == (t.m.sending == NONE ? NULL : flow_of(t.m.sending)),
-	      "wrong turn");
+	      "wrong burst");
 	same(reframer_over_limit(e), model_over_limit());
 	same(reframer_over_memory(e), model_over_memory());
 	same(reframer_under_pressure(e), model_under_pressure());
@@ -1138,7 +1138,7 @@ static int evict(void)
 	struct reframer_flow *victim;
 	struct sk_buff *skb;
 	struct entry want;
-	bool in_turn;
+	bool in_burst;
 	int slot;
 
 	skb = reframer_drop(t.e, &victim);
@@ -1153,13 +1153,13 @@ static int evict(void)
 		t.m.bypass.packet = NULL;
 		t.coverage[C_DROP_BYPASS]++;
 		t.dropped++;
-		return STRAIGHT;
+		return BYPASS;
 	}
 	slot = slot_of(victim);
 	model_check_victim(slot);
-	in_turn = slot == t.m.sending;
+	in_burst = slot == t.m.sending;
 	want = model_take(slot);
-	if (in_turn)
+	if (in_burst)
 		t.coverage[t.m.sending == NONE ? C_BURST_DROPPED :
 					      C_DROP_IN_BURST]++;
 	leave(skb, &want, false);

@@ -293,8 +293,8 @@ static void test_slack(void)
 }
 
 /*
- * The automatic slack is a quarter of the delay, or eight times the average timer_latency
- * of the timer, if that is more: 300 after one expiry that was late by 300, of which
+ * The automatic slack is a quarter of the delay, or eight times the average
+ * latency of the timer, if that is more: 300 after one expiry that was late by 300, of which
  * an eighth counts.
  */
 static void test_late_timer(void)
@@ -429,9 +429,9 @@ static void test_no_starvation(void)
 	int n;
 
 	for (n = 1; n <= 3; n++) {
-		/* one goes straight before it */
+		/* one bypasses before it */
 		same(starve(REFRAMER_FLUSH_PUSH, n, false), 1 + 1);
-		/* more do while nobody looks; or one goes straight, and bursts of 4 */
+		/* more do until the clock is read; or one does, and bursts of 4 */
 		same(starve(REFRAMER_FLUSH_PUSH, n, true),
 		     n == 1 ? REFRAMER_CLOCK_AGE_MAX + 1 : 1 + 4 * 4 + 1);
 		same(starve(REFRAMER_NO_FLUSH, n, false), 1);
@@ -464,12 +464,12 @@ static void test_full(void)
 }
 
 /*
- * A flow that is never drained gives way after each burst, and of three turns two are
+ * A flow that is never drained gives way after each burst, and of three bursts two are
  * of due flows.
  */
-static void test_turns(void)
+static void test_bursts(void)
 {
-	static const int turns[] = { 1, 2, 0, 0, 0, 0, 3, 4, 0 };
+	static const int bursts[] = { 1, 2, 0, 0, 0, 0, 3, 4, 0 };
 	struct reframer_config conf = usual;
 	u64 before;
 	int i;
@@ -484,10 +484,10 @@ static void test_turns(void)
 		check(dequeue(), "nothing to send");
 	t.clock += 1000;
 	expire();
-	for (i = 0; i < (int)ARRAY_SIZE(turns); i++, enqueue(0, 100, 256)) {
-		before = t.hash_out[turns[i]];
+	for (i = 0; i < (int)ARRAY_SIZE(bursts); i++, enqueue(0, 100, 256)) {
+		before = t.hash_out[bursts[i]];
 		check(dequeue(), "nothing to send");
-		same_at(t.hash_out[turns[i]], before + 1, i);
+		same_at(t.hash_out[bursts[i]], before + 1, i);
 	}
 	destroy();
 }
@@ -602,7 +602,7 @@ static void test_extremes(void)
 	enqueue(2, 100, 256);
 	run();
 	same(sent(), 5);
-	same(t.e->stats.runs_out, 4);	/* 0, 1 straight, 2 twice, 1 */
+	same(t.e->stats.runs_out, 4);	/* 0, 1 bypasses, 2 twice, 1 */
 	same(t.e->stats.hold_max, 0);
 	destroy();
 }
@@ -660,7 +660,7 @@ static void test_change(void)
 	destroy();
 }
 
-/* Packets that must all go straight through, each later than the delay. */
+/* Packets that must all bypass, each later than the delay. */
 static void bypass(int hash, int packets)
 {
 	while (packets--) {
@@ -681,7 +681,7 @@ static void hold(int hash, int packets)
 	same(t.e->qlen, 0);
 }
 
-static void test_prediction(void)
+static void test_adaptive(void)
 {
 	struct reframer_config conf = usual;
 	u64 reads;
@@ -690,7 +690,7 @@ static void test_prediction(void)
 	conf.adaptive = 1;
 	directed(&conf, 1);
 
-	/* two probes in vain; of 1, 3, 7, 7 packets then the first ends them */
+	/* two failed probes; of 1, 3, 7, 7 packets then the first ends them */
 	bypass(1, 2 + 1);
 	bypass(1, 2 + 3);
 	bypass(1, 2 + 7);
@@ -701,7 +701,7 @@ static void test_prediction(void)
 	same(t.e->qlen, 0);
 	same(stats().releases[REFRAMER_RELEASE_ADAPTIVE], 3 + 5 + 9 + 9 + 1);
 
-	/* holds in vain: 1, 3, 7, ... 511 */
+	/* wasted holds: 1, 3, 7, ... 511 */
 	for (i = 1; i <= 12; i++) {
 		bypass(0, 1);
 		t.clock += conf.delay - 1;
@@ -771,7 +771,7 @@ static void test_global_credit_high(void)
 	bypass(2, 8 + 7);
 	same(t.clock_reads - reads, 8 + 1);
 
-	/* just too little trust */
+	/* just too little global credit */
 	conf.adaptive = 0;
 	change(&conf);
 	while (t.e->global_credit > 31)
@@ -784,7 +784,7 @@ static void test_global_credit_high(void)
 	destroy();
 }
 
-/* Where holds are in vain, a flow is held after two good probes in a row. */
+/* Where holds are wasted, a flow is held after two good probes in a row. */
 static void test_global_credit_low(void)
 {
 	struct reframer_config conf = usual;
@@ -876,7 +876,7 @@ static void test_change_key(void)
 	arrive(1, 3);
 	for (i = 0; i < 6; i++)
 		enqueue(2, 100, 256);
-	dequeue();			/* in turn */
+	dequeue();			/* in its burst */
 	same(t.hash_out[2], 1);
 
 	/* three flows become one, in which 10 packets go before any other */
@@ -910,7 +910,7 @@ static void test_change_key(void)
 	destroy();
 }
 
-/* What is known of eight flows that take turns is not lost. */
+/* What is known of eight flows one after the other is not lost. */
 static void test_known_flows(void)
 {
 	struct reframer_config conf = usual;
@@ -968,19 +968,19 @@ static const struct {
 	{ "slack grows where the timer is late", test_late_timer },
 	{ "packets see that the timer is late", test_overtaken_timer },
 	{ "a late timer is not trusted for long", test_stale_clock },
-	{ "nobody starves a due flow", test_no_starvation },
-	{ "a full flow goes at once", test_full },
-	{ "a loud flow gives way after its burst", test_turns },
+	{ "a due flow does not starve", test_no_starvation },
+	{ "a full flow is released at once", test_full },
+	{ "a loud flow gives way after its burst", test_bursts },
 	{ "flows share a slot only in a full set", test_collision },
 	{ "a loud flow loses, quiet ones do not", test_quiet_flows },
 	{ "smallest and largest options", test_extremes },
 	{ "what a socket pays for takes no memory", test_paid_memory },
 	{ "a change holds for what is held", test_change },
-	{ "flows are held that repay it", test_prediction },
-	{ "where holds pay, new flows are trusted", test_global_credit_high },
-	{ "where they are in vain, new flows are not", test_global_credit_low },
-	{ "an packet that flushes takes its flow along", test_push },
-	{ "a change of the key overtakes nobody", test_change_key },
+	{ "flows are held for which that pays", test_adaptive },
+	{ "where holds pay, new flows get full credit", test_global_credit_high },
+	{ "where holds are wasted, new flows need two good probes", test_global_credit_low },
+	{ "a packet that flushes releases its flow", test_push },
+	{ "no packet overtakes at a change of the key", test_change_key },
 	{ "a flow is known until eight others came", test_known_flows },
 	{ "a class is always in its slot", test_class },
 };

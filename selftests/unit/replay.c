@@ -413,7 +413,10 @@ static void run(const struct traffic *t, enum predictor which, u32 slack)
 
 static double burst(void)
 {
-	return (double)r.n / r.e.stats.bursts;
+	struct reframer_stats s;
+
+	reframer_sum_stats(&r.e, &s);
+	return (double)r.n / s.bursts;
 }
 
 static double mean_hold(void)
