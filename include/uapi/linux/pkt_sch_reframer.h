@@ -20,8 +20,8 @@
  * enum tca_reframer - options of the qdisc, nested in TCA_OPTIONS
  * @TCA_REFRAMER_UNSPEC: not used
  * @TCA_REFRAMER_DELAY: longest time for which a packet is held
- * @TCA_REFRAMER_SLACK: flows that are due within this time leave together; at most
- *	the delay, or %REFRAMER_SLACK_AUTO.  A later change that only lowers the
+ * @TCA_REFRAMER_SLACK: flows that are due within this time are released together;
+ *	at most the delay, or %REFRAMER_SLACK_AUTO.  A later change that only lowers the
  *	delay also lowers the slack.
  * @TCA_REFRAMER_BURST: a flow of so many packets is released
  * @TCA_REFRAMER_BURST_BYTES: a flow of so many bytes is released
@@ -31,7 +31,7 @@
  * @TCA_REFRAMER_FLOWS: slots for flows, rounded up to a power of two; fixed when
  *	the qdisc is created
  * @TCA_REFRAMER_KEY: which packets are of one flow, &enum reframer_key
- * @TCA_REFRAMER_ADAPTIVE: 1: only flows are held for which that has been paying
+ * @TCA_REFRAMER_ADAPTIVE: 1: hold only the flows for which that has been paying
  * @TCA_REFRAMER_PUSH: 1: the end of a message releases its flow
  *
  * Each is a u32.  An option that is not given has its default when the qdisc is
@@ -112,7 +112,7 @@ enum tca_reframer_xstats {
  * @TCA_REFRAMER_STATS_RUNS_IN: u64, runs in the order of arrival
  * @TCA_REFRAMER_STATS_PACKETS_OUT: u64, packets that were sent
  * @TCA_REFRAMER_STATS_RUNS_OUT: u64, runs in the order of sending
- * @TCA_REFRAMER_STATS_BURSTS: u64, turns of a flow at sending
+ * @TCA_REFRAMER_STATS_BURSTS: u64, bursts that were sent, each of one flow
  * @TCA_REFRAMER_STATS_BURST_HIST: u64[], bursts by packets: entry i counts those of
  *	2^i to 2^(i+1) - 1, the last entry also all that are longer
  * @TCA_REFRAMER_STATS_RELEASE_DEADLINE: u64, releases because the delay was over,
@@ -121,9 +121,10 @@ enum tca_reframer_xstats {
  * @TCA_REFRAMER_STATS_RELEASE_PRESSURE: u64, the qdisc was near a limit, or the key
  *	was changed
  * @TCA_REFRAMER_STATS_RELEASE_PUSH: u64, a packet came that ends a message
- * @TCA_REFRAMER_STATS_RELEASE_CONTROL: u64, a packet came that must not wait
+ * @TCA_REFRAMER_STATS_RELEASE_CONTROL: u64, a control packet came: ARP,
+ *	IPv6 neighbour discovery, or skb->priority 7
  * @TCA_REFRAMER_STATS_RELEASE_ADAPTIVE: u64, not held, because holding this flow
- *	has not been paying
+ *	has not been paying, or it is not known yet
  * @TCA_REFRAMER_STATS_HOLDS_PAID: u64, holds that gathered more than one packet
  * @TCA_REFRAMER_STATS_HOLDS_WASTED: u64, holds of half the delay or more that did not
  * @TCA_REFRAMER_STATS_HOLD_SUM: u64, ns, over all releases
@@ -132,8 +133,8 @@ enum tca_reframer_xstats {
  *	0 ns, entry i those of 2^(i-1) to 2^i - 1 ns, the last entry also all that
  *	are longer
  * @TCA_REFRAMER_STATS_LATE_MAX: u64, ns, most by which a hold exceeded the delay
- * @TCA_REFRAMER_STATS_TIMER_LATENCY: u32, ns, moving average of how late the timer is,
- *	each time at most the delay
+ * @TCA_REFRAMER_STATS_TIMER_LATENCY: u32, ns, moving average of how late the timer
+ *	expires, each time at most the delay
  * @TCA_REFRAMER_STATS_TIMER_EXPIRIES: u64, expiries of the timer
  * @TCA_REFRAMER_STATS_SLACK: u32, ns, the slack in effect
  * @TCA_REFRAMER_STATS_FLOWS_HELD: u32, flows that wait
