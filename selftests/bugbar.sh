@@ -319,7 +319,7 @@ test_row_11() {
 	done
 }
 
-two_cpus() { [ "$(nproc)" -gt 1 ] || skip "needs two CPUs: scripts/vm"; }
+two_cpus() { [ "$(nproc)" -gt 1 ] || skip "needs two CPUs: scripts/guests/vm"; }
 
 row 12 "change() races with dequeue (CVE-2025-38083, CVE-2025-38107, CVE-2025-38108)"
 test_row_12() {

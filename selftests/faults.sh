@@ -13,7 +13,7 @@ need_faults() {
 	if [ ! -e /proc/self/fail-nth ] || [ ! -d $FAULTS/failslab ] ||
 		[ ! -d $FAULTS/fail_page_alloc ]; then
 		echo "TAP version 13"
-		skip_all "the kernel has no fault injection: scripts/vm --kernel kasan"
+		skip_all "the kernel has no fault injection: scripts/guests/vm --kernel kasan"
 	fi
 	helper failnth
 	FAILNTH=$HELPER

@@ -3,7 +3,7 @@
 # Install: `make install` puts module and plugin where kernel and tc find them
 # without any help, `make uninstall` leaves nothing.
 #
-# It changes the system, so it runs only in a guest of scripts/vm, which is
+# It changes the system, so it runs only in a guest of scripts/guests/vm, which is
 # thrown away.
 # shellcheck disable=SC2317 # functions are called by name
 set -euo pipefail
@@ -12,7 +12,7 @@ cd "$(dirname "$0")/.."
 echo "TAP version 13"
 if [ -z "${REFRAMER_MODULE:-}" ] || [ ! -e sch_reframer.ko ] ||
 	[ ! -d "/lib/modules/$(uname -r)/build" ]; then
-	echo "1..0 # SKIP not in a guest of scripts/vm"
+	echo "1..0 # SKIP not in a guest of scripts/guests/vm"
 	exit 4
 fi
 unset TC_LIB_DIR

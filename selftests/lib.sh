@@ -466,7 +466,7 @@ bad_log() {
 		log=${log#*"$QFQ_WARNING"}
 		log="${before%cut here*}${log#*end trace}"
 	fi
-	# scripts/check-log knows whose race it is
+	# scripts/guests/check-log knows whose race it is
 	log=${log//BUG: KCSAN/race}
 	[[ ! $log =~ $LOG_BAD ]] || echo "${BASH_REMATCH[0]}"
 }

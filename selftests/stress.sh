@@ -262,7 +262,7 @@ memory_is_back_to() {
 rounds() {
 	local end before
 
-	[ "$(nproc)" -gt 1 ] || skip "needs two CPUs: scripts/vm"
+	[ "$(nproc)" -gt 1 ] || skip "needs two CPUs: scripts/guests/vm"
 	modprobe -q pktgen || true
 	helper tcpxfer
 	TCPXFER=$HELPER
