@@ -3,7 +3,7 @@
 # tdc: cases for the kernel's tc-testing driver, our own (tdc/reframer.json) and
 # those that its authors wrote for other qdiscs (tdc/from-upstream).
 #
-# The driver is not part of this tree: scripts/tdc brings it.  In a kernel tree,
+# The driver is not part of this tree: scripts/check.d/tdc brings it.  In a kernel tree,
 # TDC_DIR=tools/testing/selftests/tc-testing.
 #
 # Some cases want parents whose bugs are fixed: multiq and taprio of Debian's
@@ -81,9 +81,9 @@ echo "TAP version 13"
 [ "$UID" = 0 ] || skip_all "needs root"
 need ip "$TC" jq python3 ping sysctl dmesg unshare
 TDC=${TDC_DIR:-$HERE/../build/tdc}
-[ -e "$TDC/tdc.py" ] || skip_all "no tc-testing in $TDC: run scripts/tdc"
+[ -e "$TDC/tdc.py" ] || skip_all "no tc-testing in $TDC: run scripts/check.d/tdc"
 [ -e "$TDC/tc-tests/infra/qdiscs.json" ] ||
-	skip_all "tc-testing is older than its generic cases: run scripts/tdc"
+	skip_all "tc-testing is older than its generic cases: run scripts/check.d/tdc"
 helper flowgen
 FLOWGEN=$HELPER
 need_reframer
