@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A plugin for QEMU's emulator, for scripts/profile: counts the instructions of
+ * A plugin for QEMU's emulator, for scripts/bench.d/profile: counts the instructions of
  * each translated block and writes "ADDRESS COUNT" lines to the file "out".
  */
 #include <inttypes.h>
