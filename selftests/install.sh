@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# Install: `make install` puts module and plugin where kernel and tc find them
-# without any help, `make uninstall` leaves nothing.
+# Install: `make install` puts module, plugin and tools where kernel, tc and the shell
+# find them without any help, `make uninstall` leaves nothing.
 #
 # It changes the system, so it runs only in a guest of scripts/guests/vm, which is
 # thrown away.
@@ -39,9 +39,27 @@ expect() {
 
 add() { LD_BIND_NOW=1 tc qdisc add dev lo root reframer delay 1us; }
 unknown() { ! add; }
-installed() { find /lib/modules /usr/lib /usr/share -name '*reframer*'; }
+# reframer-init is part of the guest
+installed() {
+	find /lib/modules /usr/lib /usr/sbin /usr/share -name '*reframer*' \
+		! -path /usr/sbin/reframer-init
+}
 found_module() { [[ $(modinfo -n sch_reframer) == "/lib/modules/$(uname -r)/"* ]]; }
 nothing_left() { [ -z "$(installed)" ] && unknown; }
+
+# tools_in DIRECTORY: all of them are there
+tools_in() {
+	local tool
+
+	for tool in tools/*; do
+		cmp "$tool" "$1/${tool#*/}" && [ -x "$1/${tool#*/}" ] || return
+	done
+}
+
+found_tools() {
+	tools_in /usr/sbin && reframer-releases --help && reframer-record --help &&
+		command -v reframer-holds
+}
 
 in_user_namespace() {
 	setpriv --reuid 65534 --regid 65534 --clear-groups unshare -Urn \
@@ -66,6 +84,7 @@ installed_for_other() {
 		cut -d ' ' -f 1)" = "$kver" ] &&
 		[ -e "$other/root/usr/share/man/man8/tc-reframer.8" ] &&
 		[ -n "$(find "$other/root/usr" -path '*/tc/q_reframer.so')" ] &&
+		tools_in "$other/root/usr/sbin" &&
 		nothing_left
 }
 
@@ -84,7 +103,7 @@ removed() {
 	return 1
 }
 
-echo "1..13"
+echo "1..14"
 rmmod sch_reframer
 expect "nothing is there before" nothing_left
 expect "make install KVER= DESTDIR= for a kernel that does not run" \
@@ -94,6 +113,7 @@ expect "make install" make install
 expect "make installcheck" make installcheck
 expect "tc loads plugin and module by itself" add
 expect "modprobe finds the installed module" found_module
+expect "the shell finds the tools" found_tools
 expect "the qdisc can be deleted" tc qdisc del dev lo root
 expect "the module can be removed" rmmod sch_reframer
 expect "root of a user namespace makes the kernel load it, as any qdisc" \

@@ -139,22 +139,28 @@ test_drop_reason() {
 		'.r.drops.limit > 100'
 }
 
-# watch ARGUMENTS...: scripts/trace-releases while 4 flows are sent, to $TMP/watched
+# tool NAME: its path in TOOL, in the tree or where it is installed
+tool() {
+	TOOL=$HERE/../tools/$1
+	[ -x "$TOOL" ] || TOOL=$(command -v "$1") ||
+		skip "$1 is neither in ../tools nor installed"
+}
+
+# watch ARGUMENTS...: reframer-releases while 4 flows are sent, to $TMP/watched
 watch() {
 	local enabled
 
-	[ -x "$HERE/../scripts/trace-releases" ] ||
-		skip "scripts/trace-releases is elsewhere"
-	"$HERE/../scripts/trace-releases" --seconds 3 "$@" >"$TMP/watched" &
-	enabled=$TRACEFS/instances/trace-releases-$!/events/reframer/reframer_release/enable
-	wait_for "trace-releases runs" grep -qs 1 "$enabled"
+	"$TOOL" --seconds 3 "$@" >"$TMP/watched" &
+	enabled=$TRACEFS/instances/reframer-releases-$!/events/reframer/reframer_release/enable
+	wait_for "reframer-releases runs" grep -qs 1 "$enabled"
 	send -F 4 -n 16
 	wait $!
 	[ ! -e "$enabled" ] || fail "it left its instance"
 }
 
 # How many bursts are full depends on how fast the packets came; the qdisc knows.
-test_trace_releases() {
+test_reframer_releases() {
+	tool reframer-releases
 	trace_on
 	reframer delay 100ms burst 8 "$ALWAYS"
 	watch tx0
@@ -187,15 +193,14 @@ test_trace_releases() {
 		}' "$TMP/watched")"
 }
 
-test_perf_releases() {
-	[ -x "$HERE/../scripts/perf-releases" ] ||
-		skip "scripts/perf-releases is elsewhere"
+test_reframer_record() {
+	tool reframer-record
 	command -v perf >/dev/null || skip "perf is missing"
 	[ -e /proc/sys/kernel/perf_event_paranoid ] ||
 		skip "the kernel has no perf events"
 	trace_on
 	reframer delay 100ms burst 8 "$ALWAYS"
-	"$HERE/../scripts/perf-releases" 5 >"$TMP/recorded" &
+	"$TOOL" 5 >"$TMP/recorded" &
 	while kill -0 $! 2>/dev/null; do	# perf starts slowly
 		send -F 4 -n 16
 	done
@@ -206,7 +211,7 @@ test_perf_releases() {
 	[ "$(wc -l <"$TMP/recorded")" -ge 8 ] || fail "$(<"$TMP/recorded")"
 }
 
-# histogram MAP: of holds.bt, its buckets and how many it counts
+# histogram MAP: of reframer-holds, its buckets and how many it counts
 histogram() {
 	awk -v map="@$1:" '$1 == map { on = 1; next }
 		$0 == "" { on = 0 }
@@ -216,16 +221,16 @@ histogram() {
 
 module_users() { cat /sys/module/sch_reframer/refcnt; }
 
-test_holds_bt() {
+test_reframer_holds() {
 	local users packets i
 
-	[ -x "$HERE/../scripts/holds.bt" ] || skip "scripts/holds.bt is elsewhere"
+	tool reframer-holds
 	command -v bpftrace >/dev/null || skip "bpftrace is missing"
 	[ -e /sys/kernel/btf/vmlinux ] || skip "the kernel has no types for bpftrace (BTF)"
 	trace_on
 	reframer delay 100ms burst 8 "$ALWAYS"
 	users=$(module_users)
-	timeout -s INT 200 "$HERE/../scripts/holds.bt" >"$TMP/holds" 2>&1 &
+	timeout -s INT 200 "$TOOL" >"$TMP/holds" 2>&1 &
 	# it starts slowly, and does not tell when its probe is there
 	until [ "$(module_users)" -gt "$users" ]; do
 		kill -0 $! 2>/dev/null || fail "no probe: $(<"$TMP/holds")"
