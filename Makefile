@@ -39,7 +39,7 @@ selftests:
 	$(MAKE) -C selftests
 
 traingen slownic:
-	$(MAKE) -C $(KERNELDIR) M=$(CURDIR)/selftests/$@ modules
+	$(MAKE) -C $(KERNELDIR) M=$(CURDIR)/selftests/modules/$@ modules
 
 unit:
 	$(MAKE) -C selftests/unit run
@@ -82,7 +82,7 @@ uninstall:
 
 clean:
 	test ! -d $(KERNELDIR) || \
-		for dir in "" /selftests/traingen /selftests/slownic; do \
+		for dir in "" /selftests/modules/traingen /selftests/modules/slownic; do \
 			$(MAKE) -C $(KERNELDIR) M=$(CURDIR)$$dir clean || exit; \
 		done
 	$(MAKE) -C tc-plugin clean

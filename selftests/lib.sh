@@ -146,7 +146,7 @@ no_slownic() { [ ! -d /sys/module/slownic ] || rmmod slownic 2>/dev/null; }
 slow_device() {
 	local module=${REFRAMER_MODULE:-$HERE/../sch_reframer.ko}
 
-	module=${module%/*}/selftests/slownic/slownic.ko
+	module=${module%/*}/selftests/modules/slownic/slownic.ko
 	[ -e "$module" ] || skip "slownic is not built: make slownic"
 	unpair
 	wait_for "slownic is not used" no_slownic
