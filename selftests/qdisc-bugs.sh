@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# The bug bar: what other qdiscs got wrong, one test for each known bug.
-# docs/bugbar.md says how each test was seen to fail.
+# Known bugs of other qdiscs: one test for each.
+# docs/qdisc-bugs.md says how each test was seen to fail.
 #
-# BUGBAR_SECONDS: how long row 12 races (3; 60 for a night)
+# QDISC_BUGS_SECONDS: how long row 12 races (3; 60 for a night)
 
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$0")/lib.sh"
@@ -323,7 +323,7 @@ two_cpus() { [ "$(nproc)" -gt 1 ] || skip "needs two CPUs: scripts/guests/vm"; }
 
 row 12 "change() races with dequeue (CVE-2025-38083, CVE-2025-38107, CVE-2025-38108)"
 test_row_12() {
-	local seconds=${BUGBAR_SECONDS:-3} pids=() cpu end config lines="" n=0
+	local seconds=${QDISC_BUGS_SECONDS:-3} pids=() cpu end config lines="" n=0
 
 	two_cpus
 	for config in "delay 100us slack 0 limit 20" "limit 10240 key src" \
