@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
-# Draw what `scripts/bench chain` measured: throughput over pfifo's by the number of
-# trains, and by the delay; of `chain-cost`, what a packet costs.  dir, name: where
-# NAME.json is.
+# Draw the results of `scripts/bench chain`: throughput relative to pfifo by the number
+# of trains, and by the delay; or of `chain-cost`: the cost of a packet.  Variables: dir,
+# where NAME.json is, and name.
 json = dir."/".name.".json"
 ratio(config) = sprintf("< jq -r '.ratios | to_entries[] | \
 	select(.key | test(\"^udp, [0-9]+ trains: throughput\")) | \

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
-# Draw what `scripts/bench cost` or `cost-time` measured: the cost of a packet over
-# noqueue, by the number of flows.  dir, name: where NAME.json is.
+# Draw the results of `scripts/bench cost` or `cost-time`: the cost of a packet, minus
+# that with noqueue, by the number of flows.  Variables: dir, where NAME.json is, and name.
 all = "'forced pfifo' 'forced sfq' fq 'forced fq_codel' cake 'netem slot' \
 	'reframer delay 16us' reframer 'reframer delay 0'"
 colours = "#999999 #66ccee #4477aa #228833 #ccbb44 #aa3377 #ff9999 #cc3311 #ffbbaa"

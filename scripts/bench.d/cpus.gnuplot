@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
-# Draw what `scripts/bench cpus` measured: packets per second of one pktgen thread, of
-# two on one qdisc, and of two with a qdisc each.  dir, name: where NAME.json is.
+# Draw the results of `scripts/bench cpus`: packets per second of one pktgen thread, of
+# two on one qdisc, and of two with a qdisc each.  Variables: dir, where NAME.json is, and
+# name.
 array Metric[3] = ["one thread", "two threads", "two threads, mq"]
 array Title[3] = ["one thread", "two threads, one qdisc", "two threads, two qdiscs (mq)"]
 array Colour[3] = ["#999999", "#4477aa", "#cc3311"]

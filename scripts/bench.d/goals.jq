@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
-# What was to be reached, and what was: rows of the table in docs/benchmarks.md.
-# Input: the JSON of the benchmarks that were run, in one object by their names.
+# Goals and results: rows of the table in docs/benchmarks.md.  Input: one object with the
+# JSON of each benchmark that was run, by name.
 def r: . * 100 | round / 100;
 def of(metric; config): .ratios[metric][config];
 def value(metric; config):
@@ -22,7 +22,7 @@ def requests(config):
 def alone: of("merged, 1M x 64: throughput of a receiver with a CPU of its own";
 	"reframer") | r;
 
-# goal(NAME; TEXT; what was measured): a row, if that benchmark was run
+# goal(NAME; GOAL; RESULT): a row, if that benchmark was run
 def goal(name; text; measured):
 	select(.[name]) | "| \(text) | \(.[name] | measured) | \(name) |";
 

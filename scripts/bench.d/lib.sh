@@ -1,12 +1,12 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# What the parts of scripts/bench that run inside the guest share.  Sourced in the
-# project's directory.
+# Functions for the parts of scripts/bench that run in the guest.  Sourced in the project's
+# directory.
 
 out=$PWD/build/bench
 
-# start NAME: of what the samples are
+# start NAME: begin the samples of this benchmark
 start() {
 	samples=$out/$1.samples
 	mkdir -p "$out"
@@ -14,18 +14,18 @@ start() {
 	uname -r >"$out/$1.kernel"
 }
 
-# sample CONFIG METRIC UNIT VALUE
+# sample CONFIG METRIC UNIT VALUE: add one
 sample() { printf '%s\t%s\t%s\t%s\n' "$@" >>"$samples"; }
 
 # on NAMESPACE COMMAND...
 on() { ip netns exec "$@"; }
 
-# pgset FILE LINE: tell pktgen
+# pgset FILE LINE: configure pktgen
 pgset() { echo "$2" >"/proc/net/pktgen/$1"; }
 
-# attach DEV PARENT HANDLE QDISC...: noqueue is none, "forced QDISC" is below prio,
-# where it cannot let packets pass, "full QDISC" below a tbf that takes 1000 packets
-# of 100 bytes per second, "netem slot [TIME]" is with fq_codel
+# attach DEV PARENT HANDLE QDISC...: "noqueue" is no qdisc; "forced QDISC" is below prio,
+# where packets cannot bypass it; "full QDISC" is below a tbf that takes 1000 packets of
+# 100 bytes per second; "netem slot [TIME]" has fq_codel below it
 attach() {
 	local dev=$1 parent=("$2") handle=$3 band
 

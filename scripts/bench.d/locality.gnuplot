@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
-# Draw what `scripts/bench locality` measured: the mean run of packets of a flow against
-# the delay.  dir, name: where NAME.json is.
+# Draw the results of `scripts/bench locality`: the mean run of packets of a flow by the
+# delay.  Variables: dir, where NAME.json is, and name.
 array Config[5] = ["greedy", "reframer noadaptive slack 0", "reframer noadaptive", \
 	"reframer", "netem slot"]
 array Title[5] = ["greedy optimum", "reframer noadaptive slack 0", \

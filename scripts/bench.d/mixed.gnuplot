@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
-# Draw what `scripts/bench mixed` measured: for each packet of the first
-# millisecond how much later it arrived, in each of the qdiscs.  dir: where
-# mixed-CONFIG.txt are (flow, number, sent and arrived in ns; flows from 8 on are
-# mice).
+# Draw the results of `scripts/bench mixed`: how long each packet of the first millisecond
+# took, with each of the qdiscs.  Variable: dir, where mixed-CONFIG.txt are (flow, number,
+# sent and arrived in ns; flows from 8 on are mice).
 array Config[4] = ["pfifo", "netem-slot", "reframer-noadaptive", "reframer"]
 array Title[4] = ["pfifo", "netem slot 64us + fq\\_codel", \
 	"reframer noadaptive", "reframer"]

@@ -12,7 +12,7 @@
 
 __attribute__((visibility("default"))) int qemu_plugin_version = 1;
 
-/* A block that is translated again is a new one. */
+/* A block that is translated again gets a new counter. */
 static struct block {
 	struct block *next;
 	uint64_t address;

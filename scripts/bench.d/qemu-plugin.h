@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Of the interface of QEMU 7.2 to its plugins, what profile-plugin.c uses: Debian has
- * no package of the header of this name.
+ * The part of QEMU 7.2's plugin interface that profile-plugin.c uses.  No Debian package
+ * has the original header.
  */
 #ifndef _QEMU_PLUGIN_H
 #define _QEMU_PLUGIN_H

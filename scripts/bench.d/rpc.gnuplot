@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0
-# Draw what `scripts/bench rpc` or rpc-virtual measured: throughput, median with least
-# and most, relative to pfifo's median.  dir, name: where NAME.json is.
+# Draw the results of `scripts/bench rpc` or `rpc-virtual`: throughput (median, minimum,
+# maximum) relative to pfifo's median.  Variables: dir, where NAME.json is, and name.
 configs = system(sprintf("jq -r '[.rows[].config] | unique | map(\"\\u0027\\(.)\\u0027\") | \
 	join(\" \")' %s/%s.json", dir, name))
 hues = "#4477aa #66ccee #999999 #cc3311 #ee7733"
-# A line for each server: its place and the figures
+# A line for each server: its position and the figures
 rows(config) = sprintf("< jq -r --arg config '%s' '.rows as $rows | \
 	[\"redis set\", \"redis get\", \"memcached\"] | to_entries[] | .key as $x | .value as $of | \
 	def of(config): $rows[] | select(.metric == \"\\($of) throughput\" and .config == config); \

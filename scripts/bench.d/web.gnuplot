@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
-# Draw what `scripts/bench web` measured, relative to pfifo: the throughput of the
-# guest and of a receiver alone, and the completion times.  dir, name: where
-# NAME.json is.
+# Draw the results of `scripts/bench web` relative to pfifo: the throughput of the guest
+# and of a receiver alone, and the completion times.  Variables: dir, where NAME.json is,
+# and name.
 all = "fq_codel 'fq quantum 60000' 'netem slot' gro_flush_timeout reframer"
 hues = "#228833 #4477aa #aa3377 #ccbb44 #cc3311"
 configs = ""
@@ -13,8 +13,8 @@ do for [i = 1:words(all)] {
 		colours = colours." ".word(hues, i)
 	}
 }
-# A line for each traffic that has METRIC, of the traffic's name and a column for
-# each config; toward the client only
+# A line for each traffic that has METRIC: its name, and a column for each config; only
+# toward the client
 table(metric) = sprintf("< jq -r --arg metric ': %s' '\
 	def key: [(index(\"merged\") // 9), (capture(\"(?<n>[0-9]+)(?<unit>[KM]) x (?<c>[0-9]+)\") | \
 		.unit, (.n | tonumber), (.c | tonumber))]; \

@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # Draws the order of packets that scripts/demo captured, as order.png and
-# order.svg.  Variables, set by -e: dir, the directory of the order-*.txt, and
-# slf, the localities in the order of the panels.
+# order.svg.  Variables, set by -e: dir, the directory of order-*.txt, and slf, the
+# localities in the order of the panels.
 
 array Title[4] = ["arriving at the router", "leaving through pfifo", \
 	"leaving through fq\\_codel", "leaving through reframer"]
 array File[4] = ["reframer-in", "pfifo-out", "fq_codel-out", "reframer-out"]
 
-# Neighbours get colours far apart.
+# Flows with neighbouring numbers get colours that differ much.
 hue(flow) = flow * 0.381966
 colour(flow) = hsv2rgb(hue(flow) - floor(hue(flow)), 0.75, 0.80)
 

@@ -1,8 +1,8 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# The network of scripts/demo and of `scripts/bench web`, sourced in the guest.  It
-# takes processes that serve from, and adds them to, the array $servers.
+# The network of scripts/demo and of `scripts/bench web`.  Sourced in the guest by a
+# script that has an array $servers: serve() adds its process to it.
 #
 #   snd            sw                     rtr                    rcv
 #   s0 ---------- w0 | br0 | w1 -------- in | forwards | out --- c0
@@ -10,10 +10,10 @@
 #                      mixes the trains       under test         GRO on
 #
 # A host sends each write as a train of packets of one connection.  The switch
-# mixes the trains as a link does where many of them meet: its egress is the
-# bottleneck, and a quantum of one MTU sends the connections in turn.
-# GRO and TSO are off everywhere but at the receiver, so what arrives at the
-# router is packets of MTU size, and any merging at the receiver is its own.
+# mixes the trains, like a link where many of them meet: its egress is the bottleneck,
+# and fq_codel with a quantum of one MTU sends a packet of each connection in turn.
+# GRO and TSO are off except at the receiver: packets arrive at the router with the size
+# of the MTU, and only the receiver merges them.
 
 sender=10.9.1.1
 receiver=10.9.2.2
@@ -22,7 +22,7 @@ packet=$((1514 * 8))	# bits
 # on NAMESPACE COMMAND...
 on() { ip netns exec "$@"; }
 
-# stop PID...: and wait for their end
+# stop PID...: end these processes, and wait for their end
 stop() {
 	kill "$@" 2>/dev/null || :
 	wait "$@" 2>/dev/null || :
@@ -55,16 +55,16 @@ topology() {
 	sysctl -qw net.core.netdev_max_backlog=10000
 	on sw tc qdisc add dev w1 root handle 1: htb default 1
 	link 100000000000
-	# TCP puts 1 ms of a connection's rate into a GSO packet and PSH on its
-	# last segment, where GRO ends a train: 12 segments at 140 Mb/s.  In a
-	# guest that runs 30 times slower than real time they would be 2.
+	# TCP puts as much into a GSO packet as a connection sends in 1 ms: 12
+	# segments at 140 Mb/s, but 2 in a guest that is 30 times slower than real
+	# time.  The last segment has PSH, where GRO stops merging.
 	on snd sysctl -qw net.ipv4.tcp_min_tso_segs=12
-	# A window of about 40 packets for each connection, so that what
-	# queues in the switch stays far below its limit: it never drops.
+	# A window of about 40 packets for each connection, so that the queue in
+	# the switch stays far below its limit: it never drops.
 	windows 131072
 }
 
-# windows BYTES: the most that a new connection's buffers grow to
+# windows BYTES: the maximum size of a new connection's buffers
 windows() {
 	local ns
 	for ns in snd rcv; do
@@ -85,20 +85,20 @@ link() {
 		rate "$1bit" burst $burst cburst $burst quantum 1514
 }
 
-# How the connections share the switch's egress.  mix: in turn.
+# mix: the connections share the switch's egress packet by packet
 mix() {
 	on sw tc qdisc replace dev w1 parent 1:1 handle 10: fq_codel \
 		limit 60000 memory_limit 512m flows 4096 target 10s \
 		interval 20s quantum 1514 noecn
 }
 
-# In the order of arrival: trains stay whole.
+# no_mix: packets leave in the order of arrival, so trains stay whole
 no_mix() {
 	on sw tc qdisc replace dev w1 parent 1:1 handle 11: pfifo limit 60000
 }
 
-# merge LINKS BITS: the connections come from as many slow links of that speed, and
-# their trains overlap where they merge, whether a queue stands there or not.
+# merge LINKS BITS: the connections come through LINKS slow links of BITS per second
+# each.  Where these links merge, their trains overlap, with or without a queue.
 merge() {
 	local i class
 	for ((i = 0; i < $1; i++)); do
@@ -112,13 +112,13 @@ merge() {
 }
 no_merge() { on sw tc filter del dev w1 parent 1: prio 1; }
 
-# delay_of PACKETS BITS: the time in which they pass, us; not more than reframer takes
+# delay_of PACKETS BITS: in what time, in us, PACKETS pass; at most reframer's longest delay
 delay_of() {
 	local us=$(($1 * packet * 1000 / ($2 / 1000)))
 	echo $((us < 100000 ? us : 100000))
 }
 
-# serve DIRECTORY SIZE...: nginx for files of these names
+# serve DIRECTORY SIZE...: start nginx, which serves a file named SIZE of each size
 serve() {
 	local dir=$1 size
 	shift
@@ -136,12 +136,12 @@ serve() {
 	listening snd 80
 }
 
-# listening NAMESPACE PORT: wait until it does
+# listening NAMESPACE PORT: wait until a server listens there
 listening() {
 	until on "$1" ss -Hlnt "sport = $2" | grep -q .; do sleep 0.1; done
 }
 
-# snmp NAMESPACE NAME=COUNTER...
+# snmp NAMESPACE NAME=COUNTER...: print NAME=VALUE lines
 snmp() {
 	local ns=$1
 	shift
@@ -155,8 +155,8 @@ snmp() {
 	$1 in name { print name[$1] "=" $2 }'
 }
 
-# What the receiver and the sender count, as "name=value" lines.  IpInReceives is
-# what the stack got, IpExtInNoECTPkts the packets on the wire that GRO made it from.
+# tcp_counters: of receiver and sender, as "name=value" lines.  IpInReceives counts the
+# packets that the stack got, IpExtInNoECTPkts those on the wire, before GRO merged them.
 tcp_counters() {
 	snmp rcv merged=IpInReceives wire=IpExtInNoECTPkts bytes=IpExtInOctets
 	snmp snd retransmits=TcpRetransSegs
