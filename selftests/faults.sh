@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# Faults: when the kernel has no memory, for one allocation after the other, or from
-# one on, a request fails as a whole, and nothing is lost.  Needs a kernel with
-# FAULT_INJECTION.
+# Faults: if an allocation in the kernel fails, the request fails as a whole and no packet
+# is lost.  Tested with each single allocation, and with all from each one on.  Needs a
+# kernel with FAULT_INJECTION.
 
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$0")/lib.sh"
@@ -19,7 +19,7 @@ need_faults() {
 	FAILNTH=$HELPER
 }
 
-# any_can_fail: any allocation, and in silence; all of a task that asks for it
+# any_can_fail: allow any allocation of a task that asks for it to fail, without a message
 any_can_fail() {
 	local kind
 
@@ -34,11 +34,11 @@ any_can_fail() {
 	echo 0 >$FAULTS/fail_page_alloc/min-order
 }
 
-# 0: the nth allocation fails, 1: and so do all after it
+# 0: only the nth allocation fails; 1: all from there on
 FAIL_MORE=0
 
-# nth N TC_ARGUMENTS...: true if there are as many allocations.  STATUS is that of tc,
-# ERROR its message.
+# nth N TC_ARGUMENTS...: run tc, whose Nth allocation fails; true if there are N
+# allocations.  STATUS is tc's exit status, ERROR its message.
 nth() {
 	local n=$1 out
 
@@ -50,13 +50,13 @@ nth() {
 	[ "$out" = failed ]
 }
 
-# refused: by the kernel, with a message
+# refused: the kernel has refused the request with a message
 refused() {
 	[ "$STATUS" != 0 ] || return
 	[[ $STATUS == 2 && -n $ERROR ]] || fail "status $STATUS, $ERROR"
 }
 
-# used TIMES: by qdiscs, as the module counts; they are not destroyed at once
+# used TIMES: the module's count of users is TIMES; qdiscs are not destroyed at once
 used() {
 	local users
 
@@ -64,8 +64,9 @@ used() {
 	[ "$users" = "$1" ]
 }
 
-# creating TC_ARGUMENTS...: with each allocation failing.  What there is then works:
-# a table may be of single pages.  REFUSED counts.
+# creating TC_ARGUMENTS...: create a qdisc, with each allocation failing in turn.  If it
+# succeeds, as a table may consist of single pages, the qdisc works.  REFUSED counts the
+# other attempts.
 creating() {
 	local n before
 
@@ -77,7 +78,7 @@ creating() {
 		show
 		if refused; then
 			REFUSED=$((REFUSED + 1))
-			# or there was no memory to answer
+			# or no memory for the answer
 			[[ $ERROR == *"No buffer space"* || $QS != *'"reframer"'* ]] ||
 				fail "refused, and there: $QS"
 		fi
@@ -91,7 +92,7 @@ creating() {
 	WHAT=$*
 }
 
-# carries: packets, in order
+# carries: packets pass, in order
 carries() {
 	capture
 	send -F 8 -n 8 -o random
@@ -106,7 +107,7 @@ works() {
 	qdisc del dev tx0 root
 }
 
-# How many matter in each round depends on which slabs happen to be empty.
+# How many allocations matter depends on which slabs happen to be empty.
 test_creation() {
 	local options matter
 
@@ -123,10 +124,9 @@ test_creation() {
 	works
 }
 
-# Where no two pages are next to each other, as when memory has been in use for long,
-# single ones do.
+# If no two free pages are adjacent, as after a long time of use, single pages do.
 test_single_pages() {
-	works		# so that tc has all that it needs
+	works		# so that all of tc is in memory
 	trap 'any_can_fail; cleanup' EXIT
 	echo 0 >$FAULTS/failslab/probability
 	echo 1 >$FAULTS/fail_page_alloc/min-order
@@ -136,8 +136,8 @@ test_single_pages() {
 	carries
 }
 
-# Where the kernel makes a reframer without being asked, it is reset before it is
-# destroyed, as far as it got.
+# As the default qdisc, a reframer that could not be initialized is reset before it is
+# destroyed.
 test_default_qdisc() {
 	local file=/proc/sys/net/core/default_qdisc old
 
@@ -155,16 +155,16 @@ test_default_qdisc() {
 	unpair
 }
 
-# what is there as it was, with the 8 packets that it holds
+# as_it_was: the qdisc is unchanged, with the 8 packets that it holds
 as_it_was() {
 	expect '.q.handle == "10:" and .q.options.delay == 992000' \
 		'.q.options.limit == 1000 and .q.options.key == "flow"' \
 		'.r.packets_in == 10 and .r.packets_out == 2' 'drops == 0'
 }
 
-# each_fails OLD NEW COMMAND...: of tc, with one allocation after the other failing.
-# Where that is refused and OLD still in force, things are as they were; else NEW
-# looks at them.  How often: REFUSALS of TRIES.
+# each_fails OLD NEW COMMAND...: run tc, with each allocation failing in turn.  If the
+# kernel refuses and the JSON still contains OLD, the qdisc must be unchanged; else the
+# function NEW checks it.  The kernel refused in REFUSALS of TRIES attempts.
 each_fails() {
 	local old=$1 new=$2
 

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# Fuzzers of netlink and of packets, for as long as a test may take, always with
+# Fuzz: the fuzzers of netlink and of packets, for as long as a test may take, always with
 # the same seed.
 #
 # FUZZ_SEED, FUZZ_MESSAGES, FUZZ_PACKETS: another seed (1), more messages (12000, 2000
@@ -11,14 +11,14 @@
 
 SEED=${FUZZ_SEED:-1}
 
-# module_file: that of the module, in MODULE, if it can be loaded as it is
+# module_file: MODULE becomes the module's file, or empty if it is compressed or unknown
 module_file() {
 	MODULE=${REFRAMER_MODULE:-$(modinfo -n sch_reframer 2>/dev/null || true)}
 	[[ $MODULE == *.ko ]] || MODULE=
 }
 
-# The fuzzers bring namespaces of their own.  That of the other tests must not
-# hold on to the module.
+# The fuzzers make namespaces of their own.  No qdisc of the other tests is left, which
+# would use the module.
 test_netlink() {
 	local messages=12000 module=() result bad='' was=''
 	local expedited=/sys/kernel/rcu_expedited
@@ -28,7 +28,7 @@ test_netlink() {
 	helper fuzz-netlink
 	module_file
 	[ -z "$MODULE" ] || module=(--module "$MODULE")
-	# Most of the time would be grace periods: six times as many messages in a second.
+	# Else most of the time goes into RCU grace periods: this makes it six times as fast.
 	if [ -w $expedited ]; then
 		was=$(<$expedited)
 		echo 1 >$expedited
@@ -38,7 +38,7 @@ test_netlink() {
 	[ -z "$bad" ] || fail "$result"
 	diag "$result"
 	LIST=${result##*$'\n'}
-	# It is not all the same error.
+	# Messages are neither all accepted nor all refused for the same reason.
 	expect '.list.accepted > .list.messages / 3' \
 		'.list.reframer_accepted > .list.messages / 50' \
 		'.list.spoilt_refused > .list.messages / 100' \
@@ -49,7 +49,7 @@ test_netlink() {
 		expect '.list.removals > 0 and .list.removals_refused > 0'
 }
 
-# fuzz_packets COMMANDS: of tc, below 1:, after the device was set up
+# fuzz_packets COMMANDS: set up the qdisc with these commands of tc, and send packets
 #
 #                          tap0 -- redirect --+
 #     packet sockets -- tx0.5 (VLAN) -----+   |
@@ -57,15 +57,15 @@ test_netlink() {
 fuzz_packets() {
 	helper fuzz-packet
 	tell "$1"
-	# counts what comes to the device, as the qdisc does: in segments
+	# clsact counts what comes to the device as the qdisc does: in segments
 	tell "qdisc add dev tx0 clsact
 		filter add dev tx0 egress matchall action pass"
 	GEN=$(in_tx "$HELPER" --seed "$SEED" --packets "${FUZZ_PACKETS:-2000}" \
 		--device tx0 --device tx0.5 --tap tap0) || fail "$GEN"
 	wait_drained
 	diag "$GEN"
-	# All that came to the device came to the qdisc, and has left.  Before that,
-	# newer kernels drop some GSO packets that cannot be.
+	# All packets that came to the device came to the qdisc and have left, except
+	# invalid GSO packets, which newer kernels drop before the qdisc.
 	expect '.gen.socket > 500' '.gen.tap > 300' \
 		'.gen.gso > 50' '.gen.split > 300' \
 		'.r.packets_in + .r.drops.filter > 0.98 * .gen.packets' \
@@ -84,7 +84,7 @@ fuzz_devices() {
 		tuntap add dev tap0 mode tap vnet_hdr
 		link set tap0 up
 	END
-	# nobody answers
+	# drop all packets at the receiver, so that nobody answers
 	"$TC" -n "$RX" -batch - <<-END
 		qdisc add dev rx0 clsact
 		filter add dev rx0 ingress matchall action drop

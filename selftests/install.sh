@@ -3,8 +3,8 @@
 # Install: `make install` puts module, plugin and tools where kernel, tc and the shell
 # find them without any help, `make uninstall` leaves nothing.
 #
-# It changes the system, so it runs only in a guest of scripts/guests/vm, which is
-# thrown away.
+# It changes the system, so it runs only in a guest of scripts/guests/vm, whose changes
+# are discarded.
 # shellcheck disable=SC2317 # functions are called by name
 set -euo pipefail
 
@@ -66,7 +66,7 @@ in_user_namespace() {
 		tc qdisc add dev lo root reframer && [ -d /sys/module/sch_reframer ]
 }
 
-# Another kernel runs, as uname says, than the one that the module is for.
+# upgraded TARGET...: make, while uname reports another kernel than that of the module
 upgraded() {
 	mkdir -p "$other"
 	cat >"$other/uname" <<-'END'
@@ -92,7 +92,7 @@ uninstalled_for_other() {
 	upgraded uninstall && [ -z "$(find "$other/root" -name '*reframer*')" ]
 }
 
-# A namespace is dissolved some time after its last process.
+# removed: remove the module; a namespace is destroyed some time after its last process
 removed() {
 	local tries
 

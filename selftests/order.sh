@@ -1,14 +1,14 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# Order: whatever happens, the packets of a flow leave as they came.
+# Order: the packets of a flow always leave in the order in which they came.
 
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$0")/lib.sh"
 
-# The receiver's ring may overflow; here is what the qdisc does.
+# The receiver's ring may overflow, so capture right behind the qdisc.
 CAPTURE_AT="$TX tx0"
 
-# In the IP packets of flowgen, the number in the flow
+# The offset in flowgen's IP packets of the packet's number in its flow
 SEQ_AT=36
 
 test_random_order() {
@@ -24,8 +24,8 @@ test_random_order() {
 	done
 }
 
-# The defaults: a flow is held at times and at times not, and a packet that must
-# not wait (every eighth) takes its flow along.
+# Default options: flows are held sometimes, and every eighth packet is a control packet,
+# which releases its flow.
 test_defaults() {
 	local gap seq=0
 
@@ -47,7 +47,7 @@ test_defaults() {
 			.deadline > 0' '.r.holds.paid > 0'
 }
 
-# Packets join flows that are being sent; flows become full.
+# Packets join flows that are being sent, and flows become full.
 test_small_bursts() {
 	reframer delay 10ms slack 10us burst 3 "$ALWAYS"
 	capture
@@ -78,7 +78,7 @@ test_more_flows_than_slots_and_small_bursts() {
 	timely '.r.collisions > 0'
 }
 
-# slow OPTIONS...: limits that are reached
+# slow OPTIONS...: send so fast that limits are reached
 slow() {
 	throttled delay 1ms slack 1ms "$ALWAYS" "$@"
 	capture
@@ -104,8 +104,8 @@ test_over_limit_with_collisions() {
 	timely '.r.drops.limit > 400' '.r.collisions > 0'
 }
 
-# under_change CONFIG...: one after the other, over and over, under traffic.  Virtual
-# time runs only while the sender sleeps.
+# under_change CONFIG...: change to one after the other, again and again, under traffic.
+# Virtual time runs only while the sender sleeps.
 under_change() {
 	local ms=2000 pid n=0 config
 
@@ -139,7 +139,7 @@ test_change_under_traffic() {
 		"delay 100us slack 100us memory_limit 32mb"
 }
 
-# By any key, the packets with the same addresses and ports are of one flow.
+# With any key, packets with the same addresses and ports belong to one flow.
 test_key_change_under_traffic() {
 	reframer delay 1ms
 	under_change "key src noadaptive delay 5ms burst 64" "key mark burst 4" \
@@ -148,7 +148,7 @@ test_key_change_under_traffic() {
 	expect '.cap.missing == 0 and drops == 0'
 }
 
-# Packets queued by an older key wait in front of all the others.
+# Packets that were queued under an older key leave before all others.
 test_key_change_with_a_backlog() {
 	local key seq=0 queued
 

@@ -11,7 +11,7 @@
 helper tcpxfer
 TCPXFER=$HELPER
 
-# row NR TITLE: name of the test_row_NR that follows
+# row NR TITLE: title of the function test_row_NR that follows
 row() { TITLES[row_$1]="row ${1#0}: $2"; }
 
 # Parents with two classes, 1:1 and 1:2
@@ -28,7 +28,7 @@ declare -A TREE=(
 		class change dev tx0 classid 1:2 ets quantum 1500"
 )
 
-# tree KIND OPTIONS...: a parent with a reframer 10: below 1:1, 20: below 1:2
+# tree KIND OPTIONS...: a parent with a reframer 10: below 1:1, and 20: below 1:2
 tree() {
 	local kind=$1 options=""
 
@@ -42,14 +42,15 @@ tree() {
 		qdisc add dev tx0 parent 1:2 handle 20: reframer $ALWAYS delay 1ms"
 }
 
-# Delete the tree, after a look at what it counts.
+# fell: check the counters of the tree, then delete it
 fell() {
 	show
 	expect all_accounted
 	qdisc del dev tx0 root
 }
 
-# What 1:1 holds is lost; a slow machine may be too late to find it.
+# lost_by_change: a change drops the packets that 1:1 holds; on a slow machine they may
+# have left already
 lost_by_change() {
 	local tries
 
@@ -103,12 +104,12 @@ test_row_02() {
 		'.q.backlog == .qs[0].backlog and .q.backlog == 1500 + 300 * 100'
 	sum=$("$TC" -n "$TX" -s class show dev tx0 |
 		awk '$1 == "backlog" { n += $3 } END { print n + 0 }')
-	# and those queued by the former key, which have no class
+	# packets that were queued under the old key have no class
 	expect "$sum > 200 and $sum <= 300" \
 		'.r.packets_in == .r.packets_out + drops + .q.qlen - 1'
 	unstuck
 	expect '.r.packets_out == .r.packets_in - drops' root_empty
-	# one that goes straight through
+	# a packet that bypasses the flow table
 	qdisc del dev tx0 root
 	reframer
 	CAPTURE_AT="$TX tx0" capture
@@ -122,7 +123,7 @@ row 03 "the parent is told before our own qlen has changed (CVE-2025-21703)"
 test_row_03() {
 	local kind
 
-	# Class 1:1 is active.  If it stays so, nothing of 1:2 is sent.
+	# Class 1:1 is active.  If it stayed active, nothing of 1:2 would be sent.
 	for kind in drr hfsc qfq ets; do
 		tree $kind delay 100ms
 		hold_in 1:1
@@ -148,7 +149,7 @@ test_row_04() {
 			tree $kind delay 1ms
 			tell "filter add dev tx0 parent 10: protocol ip matchall action $action"
 			send -p 1:1 -F 8 -n 4 -o random
-			# what went to ifb0 comes back, and is not classified again
+			# packets come back from ifb0, and are not classified again
 			wait_drained
 			expect "$lost == 32" root_empty
 			class_can_go $kind
@@ -182,7 +183,7 @@ test_row_06() {
 	class del dev tx0 classid 1:1
 	pass 1:2
 	fell
-	# what tbf has seen it gets next, although another would go before it
+	# tbf dequeues the packet that it has peeked, even if another one should go first
 	stuck
 	send -p 7 -f 5
 	show
@@ -300,7 +301,7 @@ test_row_11() {
 	refused delay 100000001ns
 	refused delay 4294967295ns
 	refused delay 1ms slack 1000001ns
-	# A clock of 32 bits, in ns, has wrapped.
+	# a clock of 32 bits, in ns, has wrapped around
 	! virtual_time || pause 4.5
 	for options in "delay 0|0" "delay 1ns slack 0|1" "delay 1ns slack 1ns|0" \
 		"delay 99999999ns slack 0|99999999" "delay 100ms slack 100ms|50000000" \
@@ -340,7 +341,7 @@ test_row_12() {
 	done
 	end=$((SECONDS + seconds))
 	while [ $SECONDS -lt $end ]; do
-		# as many as there can be, for KCSAN, which looks now and then
+		# as many as possible, because KCSAN only samples
 		tell "$lines$lines$lines$lines$lines"
 		show
 		n=$((n + 30))
@@ -359,7 +360,7 @@ test_row_13() {
 	local kind limits
 
 	forwarded
-	# above: every packet comes twice; all are sent, or all are lost
+	# netem above: every packet comes twice; all are sent, or all are dropped
 	for limits in "limit 1000|0" "memory_limit 1|64"; do
 		WHAT="netem, ${limits%|*}"
 		tell "qdisc add dev tx0 root handle 1: netem duplicate 100%
@@ -370,7 +371,7 @@ test_row_13() {
 			"drops == ${limits#*|}"
 		qdisc del dev tx0 root
 	done
-	# beside: the copy starts at the root again
+	# netem beside: it enqueues the copy at the root
 	for kind in drr qfq hfsc htb ets; do
 		tree $kind delay 1ms
 		tell "qdisc replace dev tx0 parent 1:1 handle 40: netem duplicate 100%"
@@ -384,10 +385,10 @@ test_row_13() {
 	done
 }
 
-# refused_graft COMMAND: tc says no
+# refused_graft COMMAND: the kernel refuses it with a message
 refused_graft() {
 	! "$TC" -n "$TX" qdisc "$@" 2>"$TMP/err" || fail "accepted: $*"
-	[ -s "$TMP/err" ] || fail "refused without a word: $*"
+	[ -s "$TMP/err" ] || fail "refused without a message: $*"
 }
 
 row 14 "moving a child, classid ffff:ffff (CVE-2025-21700, CVE-2025-21971)"
@@ -410,7 +411,7 @@ test_row_14() {
 		pass 1:2 1:1
 		fell
 	done
-	# the last class there can be, and one that is not there
+	# the last possible class, and one that does not exist
 	for flows in 65536 8; do
 		WHAT="class ffff:ffff of $flows"
 		tell "qdisc add dev tx0 root handle ffff: reframer delay 1ms $ALWAYS flows $flows
@@ -425,8 +426,8 @@ test_row_14() {
 	done
 }
 
-# below PARENT LEAF...: a tbf that peeks, a parent below it, and a leaf; true if all
-# packets come out
+# below PARENT LEAF...: a tbf, which peeks, with this parent below it and the leaf below
+# that; true if all packets are sent
 below() {
 	local parent=$1 sent tries
 
@@ -459,7 +460,7 @@ test_row_15() {
 			pair
 		fi
 		below "$parent" reframer delay 1ms "$ALWAYS" && continue
-		# the parent's own bug, if it loses those of another leaf that peeks so
+		# if packets of another leaf stay, too, the bug is the parent's
 		! below "$parent" fq_codel ||
 			fail "packets stay below $parent"
 		failed+=("$parent")
@@ -503,7 +504,7 @@ test_row_17() {
 	expect accounted empty_now root_empty \
 		"drops == $dropped and .r.packets_out == .r.packets_in - $dropped"
 	qdisc del dev tx0 root
-	# The last packet is peeked and the queue empty, while the parent enqueues.
+	# the parent enqueues while the last packet is peeked and the queue empty
 	tree qfq delay 0
 	pass 1:1 1:2
 	fell
@@ -536,7 +537,7 @@ test_row_19() {
 		qdisc del dev tx0 root
 	done
 	pause 0.1
-	# with its parent, and with the device
+	# deleted with its parent, and with the device
 	for ((i = 0; i < 5; i++)); do
 		tree drr delay 20ms
 		send -p 1:1 -F 8 -n 2
@@ -564,14 +565,14 @@ test_row_20() {
 
 	reframer delay 100ms "$ALWAYS" flows 8
 	while [ $resets -lt 3 ]; do
-		# with a shared slot, and one flow half a burst
+		# with shared slots, and one flow that has sent half a burst
 		ip_start -n "$TX"
 		holding 64 -F 16 -n 4
 		ip_run link set dev tx0 down
 		show
 		expect accounted empty_now
 		ip -n "$TX" link set dev tx0 up
-		# a slow machine may be too late to find them
+		# on a slow machine the packets may have left already
 		if [[ $QS == *'"reset":'$((before + 64)),* ]]; then
 			resets=$((resets + 1)) before=$((before + 64))
 		elif [[ $QS != *'"reset":'$before,* ]]; then
@@ -635,7 +636,7 @@ test_row_22() {
 	unpair
 }
 
-# longest_hold: how long the lock of a qdisc was held, where the kernel measures that
+# longest_hold: print how long a qdisc's lock was held, if the kernel measures it
 longest_hold() {
 	[ -e /proc/lock_stat ] || return 0
 	diag "$(awk 'NF == 13 && /^ *&sch->/ && $11 > max { max = $11 }
@@ -644,8 +645,8 @@ longest_hold() {
 
 row 23 "work for all flows under the lock"
 test_row_23() {
-	# All flows wait behind one packet, and fall due, until there are tokens for
-	# a few packets.  No more flows than those may be released.
+	# All flows become due while the parent has no tokens.  Then it gets tokens for a
+	# few packets: no more flows than those may be released.
 	stuck limit 100000 flows 65536 memory_limit 2gb
 	send -F 20000 -n 1 -o random
 	pause 0.01
@@ -658,16 +659,16 @@ test_row_23() {
 		'released <= .r.packets_out + 8'
 }
 
-# requeuing GAP: tx0 is a device whose ring has room for fewer packets than BQL
-# lets the core take at once, ten of 100 bytes: the others are requeued
+# requeuing GAP: make tx0 a device with a ring of 4 packets.  BQL lets the core dequeue ten
+# packets of 100 bytes at once, so it requeues the others.
 requeuing() {
 	slow_device 4 "$1" bql=1
 	ip netns exec "$TX" bash -c 'cd /sys/class/net/tx0/queues/tx-0/byte_queue_limits
 		echo 1000 | tee limit_min >limit_max'
 }
 
-# fill_ring KIND...: more packets than the ring of rx0 takes, while who is to empty
-# it gets no CPU
+# fill_ring KIND...: send more packets than the ring of rx0 takes, while the thread that
+# empties it gets no CPU
 fill_ring() {
 	qdisc add dev tx0 root handle 1: "$@"
 	capture
@@ -699,13 +700,13 @@ test_row_24() {
 	requeuing 500
 	reframer delay 1ms slack 1ms "$ALWAYS"
 	CAPTURE_AT="$TX tx0" capture
-	# more come while requeued ones wait
+	# more packets come while requeued ones wait
 	send -F 8 -n 40 -o random -g 200000
 	wait_drained
 	arrived
 	expect complete accounted empty_now '.q.requeues > 10'
 
-	# They are in qlen, but have left what change() trims, as in row 7.
+	# requeued packets are in qlen, but change() cannot drop them, as in row 7
 	requeuing 20000
 	reframer delay 1ms slack 1ms "$ALWAYS"
 	CAPTURE_AT="$TX tx0" capture
@@ -721,7 +722,7 @@ test_row_24() {
 		'.cap.packets == .r.packets_out'
 	unpair
 
-	# 6.1: veth drops when its ring is full; newer ones have packets requeued
+	# 6.1: veth drops packets when its ring is full; newer kernels requeue them
 	pair
 	starve_receiver
 	fill_ring pfifo limit 10000

@@ -1,21 +1,21 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# tdc: cases for the kernel's tc-testing driver, our own (tdc/reframer.json) and
-# those that its authors wrote for other qdiscs (tdc/from-upstream).
+# tdc: cases for the kernel's tc-testing driver: our own (tdc/reframer.json), and the
+# kernel's cases for other qdiscs (tdc/from-upstream).
 #
-# The driver is not part of this tree: scripts/check.d/tdc brings it.  In a kernel tree,
-# TDC_DIR=tools/testing/selftests/tc-testing.
+# The driver is not part of this tree: scripts/check.d/tdc downloads it.  In a kernel tree,
+# set TDC_DIR=tools/testing/selftests/tc-testing.
 #
-# Some cases want parents whose bugs are fixed: multiq and taprio of Debian's
-# 6.1.176 (no more those of 6.1.192) leave a packet behind in a leaf they peeked.
+# Some cases need parents without known bugs: multiq and taprio of Debian's 6.1.176 (fixed
+# in 6.1.192) leave a packet behind in a leaf that they have peeked.
 
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$0")/lib.sh"
 
-# Kinds of qdiscs that some cases use and some kernels do not have
+# Kinds of qdiscs that some cases need and some kernels lack
 KINDS=(cbs drr ets hfsc hhf htb mqprio multiq netem plug prio qfq red sfb taprio tbf)
 
-# in_cases JQ FILE: one change to all cases of a file
+# in_cases JQ FILE: change all cases of a file
 in_cases() { jq "map($1)" "$2" >"$TMP/cases" && mv "$TMP/cases" "$2"; }
 
 missing_kinds() {
@@ -40,7 +40,7 @@ config() {
 	END
 }
 
-# bad_cases: the ids of those in whose time the kernel warned
+# bad_cases LOG: print the ids of the cases during which the kernel warned
 bad_cases() {
 	local log=$1 id
 
@@ -51,8 +51,8 @@ bad_cases() {
 	done
 }
 
-# ktap BAD_CASES: tdc's report, in which what was not run and what the kernel
-# warned of are to be told apart
+# ktap BAD_CASES: print tdc's report; cases that were not run for another reason than a
+# missing qdisc, and those during which the kernel warned, have failed
 ktap() {
 	awk -v bad="$1" '
 		BEGIN {
@@ -68,7 +68,7 @@ ktap() {
 				sub(/^/, "not ")
 			case_id = $1 == "ok" ? $3 : $4
 			if ($1 == "ok" && case_id in warned) {
-				print "# the kernel log tells of a bug"
+				print "# the kernel log reports a bug"
 				sub(/^/, "not ")
 			}
 			print

@@ -1,11 +1,11 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# Trace: the tracepoint tells of every release, and the statistics agree.
+# Trace: the tracepoint reports each release, in agreement with the statistics.
 
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$0")/lib.sh"
 
-# trace_on: in an instance of its own, which the end of the test removes
+# trace_on: trace in an instance of its own, which the end of the test removes
 trace_on() {
 	for TRACEFS in /sys/kernel/tracing /sys/kernel/debug/tracing ""; do
 		[ ! -d "$TRACEFS/events/reframer" ] || break
@@ -19,16 +19,16 @@ trace_on() {
 
 trace_switch() { echo "$1" >"$TRACE/events/reframer/reframer_release/enable"; }
 
-# traced: all releases so far as a JSON array in LIST
+# traced: LIST becomes a JSON array of all releases so far
 traced() {
 	LIST=$(sed -nE 's/.* reframer_release: dev=(.*) handle=(.*) hash=(0x[0-9a-f]+|0) packets=([0-9]+) bytes=([0-9]+) hold=([0-9]+) reason=([a-z]+)$/{"dev":"\1","handle":"\2","hash":"\3","packets":\4,"bytes":\5,"hold":\6,"reason":"\7"}/p' \
 		"$TRACE/trace" | jq -cs .)
-	# what does not look like that is no line of ours
+	# else a line has another format
 	[ "$(grep -c reframer_release: "$TRACE/trace")" = "$(jq length <<<"$LIST")" ] ||
 		fail "$(<"$TRACE/trace")"
 }
 
-# Of every release there is one line, for the first reframer of tx0.
+# One line for each release, of the first reframer of tx0
 AGREES='(.list | length) == released and
 	([.list[] | .reason] | group_by(.) | map({(.[0]): length}) | add) ==
 		(.r.releases | with_entries(select(.value > 0))) and
@@ -38,7 +38,7 @@ AGREES='(.list | length) == released and
 FROM='all(.list[]; .dev == "tx0" and .bytes == 100 * .packets) and
 	([.q.handle] == ([.list[].handle] | unique))'
 
-# see ARGUMENTS...: send() them, to the end
+# see ARGUMENTS...: send() them and check all releases
 see() {
 	send "$@"
 	wait_drained
@@ -88,7 +88,7 @@ test_class() {
 	expect '.list | map([.hash, .packets]) == [["0x5", 4]]'
 }
 
-test_predicted() {
+test_adaptive() {
 	trace_on
 	reframer delay 10ms
 	see -F 4 -n 1 -w 0:50 -g 1000000
@@ -117,7 +117,7 @@ test_off_again() {
 	expect '.list != []'
 }
 
-# What monitors of drops see: newer kernels have a reason, and an event of qdiscs
+# Monitors of drops: newer kernels have a drop reason, and an event of qdiscs
 test_drop_reason() {
 	local event reason
 
@@ -139,14 +139,14 @@ test_drop_reason() {
 		'.r.drops.limit > 100'
 }
 
-# tool NAME: its path in TOOL, in the tree or where it is installed
+# tool NAME: TOOL becomes its path, in the tree or where it is installed
 tool() {
 	TOOL=$HERE/../tools/$1
 	[ -x "$TOOL" ] || TOOL=$(command -v "$1") ||
 		skip "$1 is neither in ../tools nor installed"
 }
 
-# watch ARGUMENTS...: reframer-releases while 4 flows are sent, to $TMP/watched
+# watch ARGUMENTS...: run reframer-releases while 4 flows are sent; output in $TMP/watched
 watch() {
 	local enabled
 
@@ -158,7 +158,7 @@ watch() {
 	[ ! -e "$enabled" ] || fail "it left its instance"
 }
 
-# How many bursts are full depends on how fast the packets came; the qdisc knows.
+# The number of full bursts depends on the speed of the sender; compare with the statistics.
 test_reframer_releases() {
 	tool reframer-releases
 	trace_on
@@ -211,7 +211,7 @@ test_reframer_record() {
 	[ "$(wc -l <"$TMP/recorded")" -ge 8 ] || fail "$(<"$TMP/recorded")"
 }
 
-# histogram MAP: of reframer-holds, its buckets and how many it counts
+# histogram MAP: print the sum and the buckets of a histogram of reframer-holds
 histogram() {
 	awk -v map="@$1:" '$1 == map { on = 1; next }
 		$0 == "" { on = 0 }
@@ -231,7 +231,7 @@ test_reframer_holds() {
 	reframer delay 100ms burst 8 "$ALWAYS"
 	users=$(module_users)
 	timeout -s INT 200 "$TOOL" >"$TMP/holds" 2>&1 &
-	# it starts slowly, and does not tell when its probe is there
+	# it starts slowly, and does not print when its probe is attached
 	until [ "$(module_users)" -gt "$users" ]; do
 		kill -0 $! 2>/dev/null || fail "no probe: $(<"$TMP/holds")"
 		pause 0.1

@@ -1,18 +1,18 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# User namespaces: root in a namespace of one's own, which any user can be, may have
-# reframer there, with all that it does, and reaches nothing outside.
+# User namespaces: any user can become root in a new namespace, may use all of reframer
+# there, and reaches nothing outside of it.
 
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$0")/lib.sh"
 
-# nobody COMMAND...: as a user without any rights
+# nobody COMMAND...: run it as a user without any rights
 nobody() {
 	setpriv --reuid 65534 --regid 65534 --clear-groups --inh-caps=-all \
 		env HOME=/ "$@"
 }
 
-# The plugin where nobody can read it
+# for_nobody: put the plugin where the user nobody can read it
 for_nobody() {
 	nobody unshare -Ur true 2>/dev/null ||
 		skip "users may not make user namespaces"
@@ -22,14 +22,14 @@ for_nobody() {
 	[ -z "${TC_LIB_DIR:-}" ] || export TC_LIB_DIR=$TMP
 }
 
-# denied COMMAND...: for want of rights
+# denied COMMAND...: it fails for lack of rights
 denied() {
 	! "$@" >"$TMP/out" 2>&1 || fail "allowed: $*"
 	grep -qE 'not permitted|Permission denied' "$TMP/out" ||
 		fail "$*: $(<"$TMP/out")"
 }
 
-# What root does in a namespace of its own: a list of commands
+# Commands that root runs in a namespace of its own
 OWN='
 set -e
 ip link add v0 type veth peer name v1
@@ -69,14 +69,14 @@ test_in_a_namespace_of_ones_own() {
 		fail "$(<"$TMP/own")"
 	show
 	[ "$QS" = "$before" ] || fail "changed: $before"$'\n'"$QS"
-	# what it left has gone with its namespace
+	# the qdiscs that it left are destroyed with its namespace
 	wait_for "one qdisc is left" one_left
 }
 
 one_left() { [ "$(lsmod | awk '$1 == "sch_reframer" { print $3 }')" = 1 ]; }
 
-# Root of a user namespace has no rights in network namespaces of others, and no
-# user has any without one.
+# Root of a user namespace has no rights in the network namespaces of others, and neither
+# has a user without one.
 test_elsewhere() {
 	local before command
 

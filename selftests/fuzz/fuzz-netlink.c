@@ -2,24 +2,23 @@
 /*
  * A fuzzer for the netlink interface of reframer.
  *
- * It sends messages that create, change, look at and delete qdiscs, classes and
+ * It sends messages that create, change, dump and delete qdiscs, classes and
  * filters, with reframer as root, as a leaf of other qdiscs and grafted from one
- * place to another.  Messages are made valid, and some are then spoilt, so that
+ * place to another.  Messages are made valid, and some are then corrupted, so that
  * many are accepted, or refused late.  All this happens
- *  - in a network namespace of its own, a new one every so many messages, which
- *    ends with whatever it has;
+ *  - in a network namespace of its own, which is destroyed with all that is in it,
+ *    and replaced by a new one, after a number of messages;
  *  - under traffic from another process, with devices that go down and up, and
  *    are deleted;
  *  - while, in every fourth namespace, a third process tries all the time to
  *    remove the module, and loads it again.
  *
- * What is sent depends on the seed (and on the compiler, which orders the
- * arguments of a function as it likes), and on nothing that happens.
+ * The messages depend only on the seed (and on the compiler, which may evaluate the
+ * arguments of a function in any order), not on the answers.
  *
- * What must hold: each message is answered; a change that is refused leaves all
- * options as they were; options are in their ranges; the module cannot be
- * removed while it is in use, and can be in the end.  The kernel's log is for the
- * caller to look at.
+ * These conditions must hold: each message is answered; a refused change leaves all
+ * options unchanged; options are in their ranges; the module cannot be removed while
+ * it is in use, and can be in the end.  The caller must check the kernel's log.
  */
 #define _GNU_SOURCE
 #include <errno.h>

@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A fuzzer for the reading of headers in the kernel: it sends packets that are
- * almost right, and says how many the kernel took.
+ * A fuzzer for the parsing of headers in the kernel: it sends packets that are
+ * almost valid, and prints how many the kernel accepted.
  *
  * There are VLAN tags, IPv4 with options and fragments, IPv6 with chains of
- * extension headers, ARP, neighbour discovery and other protocols, cut off
- * anywhere, with some bits flipped, and with a protocol in the packet's metadata
- * that is not that of its header.  They are of one segment or of many (GSO), and
- * of as little linear data as the kernel accepts.  They go out of packet sockets,
- * and in by a tap, from where the caller is to redirect them.
+ * extension headers, ARP, neighbour discovery and other protocols, truncated
+ * anywhere, with some bits flipped, and with another protocol in the packet's
+ * metadata than in its header.  They have one segment or many (GSO), and as little
+ * linear data as the kernel accepts.  They come from packet sockets, and from a tap,
+ * from which the caller must redirect them.
  *
- * What is sent depends on the seed and on nothing that happens.
+ * The packets depend only on the seed.
  */
 #define _GNU_SOURCE
 #include <errno.h>

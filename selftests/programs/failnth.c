@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * failnth: one allocation of the kernel fails, within one request, or all from
+ * failnth: let one allocation of the kernel fail within one request, or all from
  * that one on
  *
- * To be loaded into tc or ip (LD_PRELOAD), whose sendmsg() it takes the place of.
- * A program that is started makes the kernel allocate a lot besides; here it is
- * only the first request by netlink that changes something.
+ * To be loaded into tc or ip (LD_PRELOAD), where it replaces sendmsg().  The start of
+ * a program makes the kernel allocate a lot; this limits the failures to the first
+ * netlink request that changes something.
  *
  * FAIL_NTH    which allocation fails, from 1
- * FAIL_MORE   1: so do all that follow, as failslab and fail_page_alloc in debugfs
- *             say for a task that their task-filter knows
+ * FAIL_MORE   1: also all that follow, as failslab and fail_page_alloc in debugfs are
+ *             configured for tasks that their task-filter selects
  *
- * Prints "failed" on standard output if there were as many allocations.
+ * Prints "failed" on standard output if there were that many allocations.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -44,7 +44,7 @@ static void set(int fd, const char *value)
 	}
 }
 
-/* Of four types in a row, the third one is to get something. */
+/* RTM_NEW, DEL, GET and SET are four types in a row; the third only reads. */
 static bool is_change(const struct msghdr *msg)
 {
 	const struct nlmsghdr *nlh = msg->msg_iov[0].iov_base;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* What flowgen writes into every packet and flowcap finds, whatever headers the
- * packet has.
+/* The payload that flowgen writes into every packet; flowcap finds it behind any
+ * headers.
  */
 #ifndef FLOW_H
 #define FLOW_H

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Capture what arrives at (or leaves) a device and tell how flowgen's packets
- * fared: their order, their grouping, and how long each was on the way, from
- * the sender's stamp to the kernel's time of arrival.
+ * Capture the packets of flowgen that arrive at (or leave) a device, and print their
+ * order, their grouping, and how long each took, from the sender's time stamp to the
+ * kernel's time of arrival.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -35,8 +35,8 @@ struct flow {
 
 static const char usage[] =
 "usage: flowcap -i DEV [options]\n"
-"  -n PACKETS  stop after so many packets of flowgen\n"
-"  -w MS       after SIGTERM, stop when nothing came for so long (100)\n"
+"  -n PACKETS  stop after that many packets of flowgen\n"
+"  -w MS       after SIGTERM, stop when no packet came for MS (100)\n"
 "  -r FILE     create FILE when the capture runs\n"
 "  -L FILE     write a line for each packet: flow seq sent_ns arrived_ns len\n"
 "  -c          print the packets of each flow, too\n"
@@ -94,7 +94,7 @@ static int mark_seen(struct flow *f, uint32_t seq)
 	return 0;
 }
 
-/* Whatever headers it is behind */
+/* Find the payload behind any headers. */
 static int find_load(const uint8_t *frame, ssize_t len,
 		     struct flow_payload *load)
 {
@@ -158,7 +158,7 @@ int main(int argc, char **argv)
 			die(list_name);
 	}
 
-	/* Signals come through in ppoll() only, so that none is missed. */
+	/* Signals are only delivered in ppoll(), so that none is missed. */
 	sigemptyset(&block);
 	sigaddset(&block, SIGTERM);
 	sigaddset(&block, SIGINT);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Send the frames of a capture, as programs or as virtual machines do, or tell in
- * which order they leave a device.
+ * Send the frames of a capture, like a program or a virtual machine, or print in which
+ * order they leave a device.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>

@@ -21,10 +21,10 @@ static struct {
 /* What the inputs must have been, or they have tested less than they could */
 enum {
 	S_FLUSH,				/* VLAN tags, version of IP, flush */
-	S_BEHIND = S_FLUSH + 3 * 2 * 3,	/* urgent behind this extension */
-	S_FRAGMENT = S_BEHIND + 5,	/* urgent, was it no first fragment, */
-	S_LAST,				/* or no last one */
-	S_OPTIONS,			/* urgent behind options of IPv4 */
+	S_BEHIND = S_FLUSH + 3 * 2 * 3,	/* flush behind this extension */
+	S_FRAGMENT = S_BEHIND + 5,	/* no flush only because it is not the first */
+	S_LAST,				/* or not the last fragment */
+	S_OPTIONS,			/* flush behind options of IPv4 */
 	SIGHTS
 };
 

@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * A fuzzer's target, fuzz_one(), is compiled twice.  With clang's libFuzzer and
- * -DLIBFUZZER it is fed with inputs that reach what none before has reached
- * (`make fuzz`).  Without, it is a test, which feeds it with the inputs that
- * were found that way and kept: the files of the directory corpus/NAME; with
- * FUZZ_PREFIXES, also with all that they begin with.
+ * -DLIBFUZZER (`make fuzz`), libFuzzer calls it with inputs that reach new code.
+ * Without, it is a test that calls it with the inputs that were found that way and
+ * kept, the files of the directory corpus/NAME; with FUZZ_PREFIXES, also with all
+ * prefixes of these.
  *
- * What a run has reached beyond the branches of the code can be counted with
- * fuzz_saw().
+ * fuzz_saw() lets libFuzzer look for more than new branches of the code.
  */
 #ifndef _REFRAMER_UNIT_FUZZ_H
 #define _REFRAMER_UNIT_FUZZ_H

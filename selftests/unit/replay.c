@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The engine under traffic: how well does it group, whom does it delay?
+ * The engine under traffic: how well does it group, and which packets does it delay?
  *
- * Feeds the engine as the qdisc does, with recorded arrivals (tables/) and with
- * synthetic ones, in a time of its own: nothing but waiting takes time, the
- * timer is exact, the device takes what it gets.  All runs are repeatable.
- * docs/predictor.md says what came out.
+ * Feeds the engine as the qdisc does, with recorded arrivals (tables/) and synthetic
+ * ones, in simulated time: only waiting takes time, the timer is exact, and the
+ * device accepts every packet.  All runs are repeatable.
+ * docs/adaptive.md has the results.
  *
- * Other predictors than the engine's own live here: they see every packet and
- * make those that they would not hold express, with `noadaptive`.  So all differ
- * in nothing but what they decide.
+ * Other predictors than the engine's own are here: they see every packet and turn
+ * those that they would not hold into control packets, with `noadaptive`.  So all
+ * runs differ only in these decisions.
  */
 #include <stdlib.h>
 
@@ -428,7 +428,7 @@ static double per_packet(u64 n)
 
 /*
  * The longest bursts that the delay allows: a flow's first packet opens a
- * window, a full burst or an flush closes it.
+ * window, a full burst or a flush closes it.
  */
 static double optimum(const struct traffic *t)
 {
@@ -594,7 +594,7 @@ static void changing(struct traffic *t)
 	}
 }
 
-/* tables/NAME.txt: lines of "ns flow bytes [P|E]", and comments */
+/* tables/NAME.txt: lines of "ns flow bytes [P|C]", and comments */
 static void recorded(struct traffic *t, const char *name)
 {
 	char path[256], line[256], flush;
@@ -614,12 +614,12 @@ static void recorded(struct traffic *t, const char *name)
 			continue;
 		flush = 0;
 		n = sscanf(line, "%llu %u %u %c", &at, &flow, &bytes, &flush);
-		if (n < 3 || (n == 4 && flush != 'P' && flush != 'E')) {
+		if (n < 3 || (n == 4 && flush != 'P' && flush != 'C')) {
 			fprintf(stderr, "%s: %s", path, line);
 			exit(1);
 		}
 		arrive(t, at, flow, bytes, flush == 'P' ? REFRAMER_FLUSH_PUSH :
-		       flush == 'E' ? REFRAMER_FLUSH_CONTROL : REFRAMER_NO_FLUSH,
+		       flush == 'C' ? REFRAMER_FLUSH_CONTROL : REFRAMER_NO_FLUSH,
 		       false);
 	}
 	fclose(f);
@@ -754,7 +754,7 @@ static void table_open_loop(void)
 {
 	u32 i, j;
 
-	printf("Mean burst, mean hold of a packet (us), holds in vain per\n"
+	printf("Mean burst, mean hold of a packet (us), wasted holds per\n"
 	       "1000 packets\n\n");
 	head("traffic | optimum", COMPARED);
 	for (i = 0; i < OPEN_LOOP; i++) {
@@ -773,7 +773,7 @@ static void table_closed_loop(void)
 	u32 i, j;
 	u64 end;
 
-	printf("\nMean hold of a packet (us), holds in vain per 1000 packets,\n"
+	printf("\nMean hold of a packet (us), wasted holds per 1000 packets,\n"
 	       "throughput compared with never\n\n");
 	head("clients", COMPARED - 1);
 	for (i = OPEN_LOOP; i < TRAFFICS; i++) {
@@ -852,7 +852,7 @@ static void report(const struct traffic *t)
 		printf("hold of mice mean %.3f us max %.3f us\n",
 		       (double)r.mice_hold / r.mice / US,
 		       (double)r.mice_hold_max / US);
-	printf("holds paid %llu vain %llu\n"
+	printf("holds paid %llu wasted %llu\n"
 	       "timers %llu clock reads %llu (%.3f per packet)\n",
 	       s->holds_paid, s->holds_wasted, s->timers, r.clocks,
 	       per_packet(r.clocks));
@@ -939,7 +939,7 @@ static void test_clients(void)
 		       (t->n >> REFRAMER_BACKOFF_MAX);
 		check(r.e.stats.holds_wasted <= most &&
 		      r.hold <= most * DELAY,
-		      "%s: %llu holds in vain, %llu ns in all", t->name,
+		      "%s: %llu wasted holds, %llu ns in all", t->name,
 		      r.e.stats.holds_wasted, r.hold);
 	}
 }

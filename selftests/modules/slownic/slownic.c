@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A device that sends slowly and stops its queue, as a network card does: when its
- * ring is full, or by byte queue limits (BQL).  Nothing else in a guest does so on
- * every kernel: until 7.x, veth and tap drop instead.
+ * A device that sends slowly and stops its queue like a network card: when its ring is
+ * full, or by byte queue limits (BQL).  No other device of a guest does so on every
+ * kernel: until 7.x, veth and tap drop packets instead.
  *
  *   ip link add DEV type slownic
  *
- * What it sends goes nowhere; a packet socket at the device sees it.  A device has
- * the parameters of the time at which it is brought up.
+ * Sent packets are freed; a packet socket at the device sees them.  A device takes the
+ * module's parameters when it is brought up.
  */
 #include <linux/etherdevice.h>
 #include <linux/hrtimer.h>

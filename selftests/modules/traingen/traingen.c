@@ -3,20 +3,19 @@
  * A tester with two ports, as in RFC 2544: sends interleaved trains of packets
  * from one device of a network namespace and counts what comes back at another.
  *
- * Writing 1 to /sys/module/traingen/parameters/run does it all, in the writer's
- * namespace and with the other parameters there; the outcome is then in
- * /sys/module/traingen/parameters/result, one JSON object.
+ * Writing 1 to /sys/module/traingen/parameters/run runs it, in the writer's namespace
+ * and with the other parameters there.  The result, one JSON object, is then in
+ * /sys/module/traingen/parameters/result.
  *
- * pktgen sends no TCP, and sets neither DF nor IDs that GRO would merge; a rule of
- * nftables that does makes its packets half as dear again.
+ * pktgen is no alternative: it sends no TCP, and sets neither DF nor IDs that GRO would
+ * merge.  A rule of nftables that sets them increases the cost of a packet by half.
  *
- * Trains go on all the time, as many as are at once; which of them the next packet
- * belongs to is random.  The packets are like those that a NIC hands up: linear,
- * checksums known to be good.  The next packet is sent when the kernel has done
- * what there is to do for the last ones: a closed loop, in which one CPU loses
- * no packets.
+ * The same number of trains is active all the time; the next packet belongs to a random
+ * one of them.  The packets are like those that a NIC's driver hands up: linear, with
+ * checksums known to be good.  The next packet is sent when the kernel has finished the
+ * work for the last ones: a closed loop, in which one CPU loses no packets.
  *
- * Grouped batches are what a perfect qdisc that costs nothing could make of the load.
+ * Grouped batches show what a perfect qdisc without any cost could make of the load.
  */
 #include <linux/etherdevice.h>
 #include <linux/inetdevice.h>
