@@ -54,8 +54,6 @@ skip() { echo "$*" >"$TMP/skip"; exit 4; }
 
 in_tx() { nsenter --net="/run/netns/$TX" "$@"; }
 
-in_rx() { nsenter --net="/run/netns/$RX" "$@"; }
-
 virtual_time() { grep -q 'time-travel=inf-cpu' /proc/cmdline; }
 
 need_virtual_time() {
@@ -271,7 +269,7 @@ CAPTURE_AT="$RX rx0"
 # shellcheck disable=SC2120 # mostly none
 capture() {
 	rm -f "$TMP/ready"
-	# not in_rx(): $! has to be flowcap, not a subshell around it
+	# no function of its own: $! has to be flowcap, not a subshell around it
 	nsenter --net="/run/netns/${CAPTURE_AT% *}" "$FLOWCAP" \
 		-i "${CAPTURE_AT#* }" -r "$TMP/ready" "$@" >"$TMP/cap" &
 	CAP_PID=$!
