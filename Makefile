@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 #   make                build the module and the tc plugin
-#   make install        put them where this machine's kernel and tc look
-#   make installcheck   say what tc and the kernel find there
-#   make uninstall      take them away again
+#   make install        put them where this machine's kernel and tc look, and the
+#                       tools into SBINDIR
+#   make installcheck   print what tc, the kernel and the shell find there
+#   make uninstall      remove them
 #   make unit           test the engine and the plugin in user space
 #   make fuzz           look for inputs that break it, SECONDS=600 long
 #   make selftests      build the programs that the selftests need
@@ -16,12 +17,15 @@
 # DESTDIR     prefix of all that is installed                        (none)
 # TC_LIB_DIR  where tc looks for plugins   (the directory named in tc itself)
 # MANDIR      where man looks                              (/usr/share/man)
+# SBINDIR     where the tools go                                (/usr/sbin)
 
 KVER ?= $(shell uname -r)
 KERNELDIR ?= /lib/modules/$(KVER)/build
 MANDIR ?= /usr/share/man
+SBINDIR ?= /usr/sbin
 TC ?= $(shell PATH="$$PATH:/usr/sbin:/sbin" command -v tc)
 TC_LIB_DIR ?= $(shell grep -aoE '/[[:alnum:]_./-]+/tc\b' $(TC) | head -n 1)
+TOOLS := reframer-releases reframer-record reframer-holds
 
 all: module plugin
 
@@ -35,7 +39,7 @@ selftests:
 	$(MAKE) -C selftests
 
 traingen slownic:
-	$(MAKE) -C $(KERNELDIR) M=$(CURDIR)/selftests/$@ modules
+	$(MAKE) -C $(KERNELDIR) M=$(CURDIR)/selftests/modules/$@ modules
 
 unit:
 	$(MAKE) -C selftests/unit run
@@ -53,6 +57,7 @@ install:
 		$(DESTDIR)$(TC_LIB_DIR)/q_reframer.so
 	install -D -m 644 tc-plugin/tc-reframer.8 \
 		$(DESTDIR)$(MANDIR)/man8/tc-reframer.8
+	install -D -m 755 -t $(DESTDIR)$(SBINDIR) $(TOOLS:%=tools/%)
 
 installcheck:
 	@echo "tc:     $(TC) ($$($(TC) -V))"
@@ -61,6 +66,11 @@ installcheck:
 		grep -q '^Usage: .* reframer' || { echo "tc does not load it" >&2; \
 		exit 1; }
 	@echo "module: $$(modinfo -n -k $(KVER) sch_reframer)"
+	@for tool in $(TOOLS); do \
+		test -x $(SBINDIR)/$$tool || { echo "$(SBINDIR)/$$tool is missing" >&2; \
+		exit 1; }; \
+		echo "tool:   $(SBINDIR)/$$tool"; \
+	done
 
 uninstall:
 	find $(DESTDIR)/lib/modules/$(KVER) \
@@ -68,10 +78,11 @@ uninstall:
 	$(if $(DESTDIR),,depmod $(KVER))
 	$(RM) $(DESTDIR)$(TC_LIB_DIR)/q_reframer.so
 	$(RM) $(DESTDIR)$(MANDIR)/man8/tc-reframer.8
+	$(RM) $(TOOLS:%=$(DESTDIR)$(SBINDIR)/%)
 
 clean:
 	test ! -d $(KERNELDIR) || \
-		for dir in "" /selftests/traingen /selftests/slownic; do \
+		for dir in "" /selftests/modules/traingen /selftests/modules/slownic; do \
 			$(MAKE) -C $(KERNELDIR) M=$(CURDIR)$$dir clean || exit; \
 		done
 	$(MAKE) -C tc-plugin clean

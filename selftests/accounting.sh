@@ -6,10 +6,10 @@
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$0")/lib.sh"
 
-# hold: 4 flows of 8 packets
+# hold: send 4 flows of 8 packets, which are held
 hold() { holding 32 -F 4 -n 8; }
 
-# Traffic passes, and the qdisc has not changed.
+# Traffic passes, and the qdisc is unchanged.
 alive() {
 	capture
 	send -F 4 -n 8
@@ -18,7 +18,7 @@ alive() {
 	expect complete accounted empty_now
 }
 
-# No held packet is sent later.
+# Packets that were held are not sent later.
 gone() {
 	capture
 	pause 0.2
@@ -53,7 +53,7 @@ test_over_the_limit() {
 	capture
 	send -F 10 -n 20 -o random
 	show
-	# one packet is in the parent
+	# tbf has set one aside
 	expect '.r.packets_in == .r.packets_out + drops + .q.qlen - 1' \
 		'drops == 170 and drops == .q.drops and drops == .r.drops.limit' \
 		'.qs[0].qlen == .q.qlen and .qs[0].backlog == .q.backlog'
@@ -160,8 +160,8 @@ test_link_down_and_up() {
 		".cap.packets == .r.packets_out - $sent"
 }
 
-# The core deactivates the device, and so resets its qdiscs, on some changes of other
-# qdiscs.  Which changes do so depends on the kernel; fq shows it.
+# The core deactivates the device, and so resets its qdiscs, on some operations that seem
+# unrelated.  Which ones do so depends on the kernel: compare with fq.
 deactivate() {
 	case $1 in
 	txqueuelen) ip_run "link set dev tx0 txqueuelen $RANDOM" ;;
@@ -170,7 +170,8 @@ deactivate() {
 	esac
 }
 
-# hold_and_deactivate WHAT: packets are held until WHAT, or have left just before
+# hold_and_deactivate WHAT: hold packets and deactivate the device; they are reset, or have
+# left just before
 hold_and_deactivate() {
 	capture
 	[ "$1" != txqueuelen ] || ip_start -n "$TX"
@@ -198,7 +199,7 @@ test_device_deactivated() {
 		diag "$what: fq loses $([ $lost = 0 ] && echo nothing || echo "what it holds")"
 
 		for ((tries = 0; tries < 10; tries++)); do
-			# so that the same can be done again
+			# undo it for the next attempt
 			[ "$what" != clsact ] || deactivate "no clsact"
 			[ "$what" != "no clsact" ] || deactivate clsact
 			reframer delay 100ms "$ALWAYS"
@@ -207,7 +208,7 @@ test_device_deactivated() {
 			qdisc del dev tx0 root
 		done
 		timely ".r.drops.reset == $lost"
-		# nothing has changed
+		# and the qdisc is unchanged
 		expect '.q.options.delay == 100000000'
 		qdisc replace dev tx0 root handle 1: reframer delay 1ms
 		capture
@@ -219,7 +220,7 @@ test_device_deactivated() {
 	done
 }
 
-# fq_codel does not count packets queued at that time as drops, and nor does reframer.
+# fq_codel does not count packets of a reset as drops, and neither does reframer.
 test_link_down_as_fq_codel() {
 	local kind
 
@@ -266,7 +267,7 @@ has_traffic() {
 	[[ $QS == *'"packets_in":'[1-9]* ]]
 }
 
-# reframer is deleted while traffic flows.
+# The qdisc is deleted while traffic flows.
 test_deleted_under_traffic() {
 
 	nsenter --net="/run/netns/$TX" "$FLOWGEN" -C 0 -i tx0 -F 16 -n 10 \

@@ -1,19 +1,19 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# Adaptive: flows are held only if holding pays; exact to the packet and nanosecond.
+# Adaptive: a flow is held only while holds pay, tested to the packet and the nanosecond.
 #
-# Needs virtual time; bound.sh explains how times are chosen.
+# Needs virtual time; for the choice of times see bound.sh.
 
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$0")/lib.sh"
 
 need_virtual_time
 
-# With the default slack, flows leave before their own deadline.
+# With the default slack, a flow may be released before its own deadline.
 EXACT="slack 0"
 
-# run OPTIONS STEP...: run the steps with a new reframer.  A step is the arguments of
-# flowgen or "change OPTIONS".
+# run OPTIONS STEP...: send through a new reframer.  A step is the arguments of flowgen,
+# or "change OPTIONS".
 run() {
 	local step
 
@@ -32,7 +32,7 @@ run() {
 	arrived
 }
 
-# flows OPTIONS STEP...: as run(), repeated until the timers were on time
+# flows OPTIONS STEP...: as run(), with all timers on time
 flows() {
 	until_on_time run "$@"
 	qdisc del dev tx0 root
@@ -40,10 +40,10 @@ flows() {
 		'.cap.packets == .r.packets_in' '.r.hold.late_max_ns == 0'
 }
 
-# fate FLOW WANT: what happened to the packets of a flow, in the order of sending.
+# fate FLOW WANT: check how its packets left, in the order of sending.
 #   .    was not held
-#   h    was held for the delay, a wasted hold
-#   gN   N packets left together, a delay after the first one's arrival
+#   h    was held for the delay, alone: the hold was wasted
+#   gN   N packets left together, after the delay of the first
 #   NxW  N times W
 fate() {
 	awk -v flow="$1" '
@@ -73,8 +73,8 @@ fate() {
 		fail "flow $1: $(<"$TMP/fate"), not $2"
 }
 
-# held FLOW WANT: for how many ns each packet of a flow was held, give or take two ticks
-# by which the sender may be late
+# held FLOW WANT: check for how many ns each of its packets was held; one or two ticks
+# more or less mean that the sender was late
 held() {
 	awk -v flow="$1" -v want="$2" '
 		BEGIN { n = split(want, w, " ") }
@@ -90,8 +90,8 @@ held() {
 	[ ! -s "$TMP/bad" ] || fail "flow $1: held $(<"$TMP/bad")"
 }
 
-# pings NAMESPACE "DEVICE..." QDISC...: send ten pings from the namespace, with the qdisc
-# at these devices.  All round trips take the same time, RTT microseconds.
+# pings NAMESPACE "DEVICE..." QDISC...: send ten pings from there, with the qdisc at these
+# devices; all round trips must be the same, RTT microseconds
 pings() {
 	local dev
 
@@ -155,7 +155,7 @@ test_first_packets_of_flows() {
 		'.r.hold.max_ns == 0 and .r.timer.expiries == 0'
 }
 
-# Requests or responses, whose round trip is longer than the delay
+# Requests or responses whose round trip is longer than the delay
 test_mouse() {
 	flows "" "-x 0@0+131072*1000"
 	fate 0 "1000x."
@@ -163,8 +163,8 @@ test_mouse() {
 		'.r.hold.max_ns == 0 and .r.holds == {"paid": 0, "wasted": 0}'
 }
 
-# A client whose round trip is shorter than the delay: its probes are good, but its holds
-# are wasted, so it is held less and less often.
+# The next packet would come within the delay, but waits for an answer to the last one.
+# Each probe that holds a packet fails, and the next one comes twice as many packets later.
 test_ping_pong() {
 	flows "$EXACT" "-c 32768 -n 10"
 	fate 0 ". h 2x. h 4x. h"
@@ -189,12 +189,12 @@ test_trains() {
 	fate 0 ". g7 19xg8"
 	expect '.r.holds == {"paid": 20, "wasted": 0}' \
 		'.r.releases.deadline == 20 and .r.releases.adaptive == 1'
-	# a train without an end
+	# one that never ends
 	flows "$EXACT" "-x 0@0+8192*100"
 	fate 0 ". 12xg8 g3"
 }
 
-# After eleven paid holds, another flow gets full credit with its first good probe.
+# When eleven holds have paid, another flow gets full credit with its first good probe.
 test_global_credit_high() {
 	flows "$EXACT" "-x 0@0+8192*80,1@1048576,1@1052672+131072*10"
 	fate 0 ". 9xg8 g7"
@@ -204,20 +204,20 @@ test_global_credit_high() {
 	fate 1 ". 7xh 3x."
 }
 
-# With a global credit of -16, two good probes in a row are needed.
+# When wasted holds outweigh paid ones by sixteen, two probes in a row must be good.
 test_global_credit_low() {
 	flows "$EXACT noadaptive" "-x 0@0+131072*15" "change adaptive" "-x 1@0+8192*9"
 	fate 1 ". g8"
 	flows "$EXACT noadaptive" "-x 0@0+131072*16" "change adaptive" "-x 1@0+8192*10"
 	fate 1 "2x. g8"
-	# pairs have only one good probe each
+	# pairs have one good probe, and the next one later
 	flows "$EXACT noadaptive" "-x 0@0+131072*16" "change adaptive" \
 		"-x 1@0+8192*2+131072*3,1@1048576+8192*10"
 	fate 1 "8x. g8"
 }
 
-# After a good probe the flow is held from the second packet on.  Wasted holds then use
-# up its credit: four after one paid hold, seven after many.
+# The first two packets are a good probe: the flow is held from the second on.  Then wasted
+# holds use up its credit: four after one hold that paid, seven after many.
 test_train_becomes_mouse() {
 	flows "$EXACT" "-x 0@0+8192*8+1048576*3,0@4194304+131072*20"
 	fate 0 ". g7 2xg8 7xh 13x."
@@ -226,7 +226,7 @@ test_train_becomes_mouse() {
 	expect '.r.holds == {"paid": 1, "wasted": 4}'
 }
 
-# A mouse has two probes in nine packets: its 18th and 19th, here.
+# A mouse has two probes in nine packets: here, its 18th and 19th.
 test_mouse_becomes_train() {
 	local train
 
@@ -235,7 +235,7 @@ test_mouse_becomes_train() {
 	# when the next packet is the probe
 	flows "$EXACT" "-x 0@0+131072*26,0@4194304+8192*17"
 	fate 0 "27x. 2xg8"
-	# with trains of any length, even if a probe is the last packet of one
+	# with any length of the trains, also when a probe is the last packet of a train
 	for train in 3 4 5 6 7 8; do
 		flows "$EXACT" "-x 0@0+131072*$((27 - train)),0@4194304+4096*$train+1048576*3"
 		fate 0 "28x. g$((train - 1)) g$train"
@@ -247,7 +247,7 @@ test_mouse_train_mouse_train() {
 	fate 0 "27x. 2xg8 7xh 22x. g8"
 }
 
-# After nine or more wasted holds, 511 packets bypass before the next probe.
+# After nine wasted holds or more, 511 packets are not held; then comes a probe.
 test_ping_pong_becomes_train() {
 	flows "$EXACT" "-c 32768 -n 1033" "-S 1033 -x 0@0+8192*528"
 	fate 0 ". h 2x. h 4x. h 8x. h 16x. h 32x. h 64x. h 128x. h 256x. h 512x. h 512x. 2xg8"
@@ -260,17 +260,17 @@ test_push() {
 	fate 0 "2x. h"
 	fate 1 "20x."
 	expect '.r.releases.push == 21 and .r.releases.adaptive == 1'
-	# too late: the next packet is a probe, and the flow is held after that
+	# the end comes too late: the next packet is a probe, and the flow held after it
 	flows "$EXACT" "-k ip4.tcp -x 0@0,0@131072:P,0@135168+4096*3"
 	fate 0 "3x. g2"
-	# data and the end of a message leave together
+	# data is held until the end of the message, and leaves with it
 	flows "$EXACT" "-k ip4.tcp -x 0@0+4096*4+131072*3,0@16384+131072*3:P"
 	held 0 "0 12288 8192 4096 0 16384 12288 8192 4096 0 16384 12288 8192 4096 0"
 	expect '.r.holds == {"paid": 3, "wasted": 0}'
 }
 
 # mixed: four trains of three packets and four mice.  The mice are never held, and the
-# trains leave as they would without the mice.
+# trains leave as they would without them.
 TRAINS="0@0+20480*3+1048576*20,1@4096+20480*3+1048576*20,2@8192+20480*3+1048576*20,3@12288+20480*3+1048576*20"
 MICE="4@16384+262144*80,5@36864+262144*80,6@57344+262144*80,7@61440+262144*80"
 mixed() {
@@ -290,13 +290,13 @@ test_trains_and_mice() {
 	mixed
 }
 
-# All of them fit into one set of the flow table.
+# One set of the flow table can remember all of them.
 test_trains_and_mice_in_one_set() {
 	flows "$EXACT flows 8" "-x $TRAINS,$MICE"
 	mixed
 }
 
-# With the default slack, the four trains leave together.
+# With the default slack, the four trains are released together.
 test_trains_and_mice_with_slack() {
 	local flow early want i
 
@@ -323,14 +323,14 @@ test_slack() {
 	held 2 "0 64000 43520 64000 43520 23040"
 }
 
-# A hold that the slack cut to less than half of the delay is not counted as wasted.
+# A hold that the slack has cut to less than half of the delay does not count as wasted.
 test_short_holds() {
 	flows "slack 64us" "-x 0@0+4096*3+1048576*9,1@12288+4096*3,1@1089536+1048576*3,1@4214784+1048576*5"
 	held 1 "0 51712 47616 23040 23040 23040 43520 43520 43520 43520 0"
 	expect '.r.holds == {"paid": 10, "wasted": 4}'
 }
 
-# The history of a flow is lost when another flow takes its slot.
+# The history of a flow is forgotten when another flow takes its slot.
 test_forgotten() {
 	flows "$EXACT flows 8" "-x 0@0+4096*8+1048576*3,1@3145728,2@3149824,3@3153920,4@3158016,5@3162112,6@3166208,7@3170304,0@4194304+4096*8"
 	fate 0 ". g7 3xg8"
@@ -349,7 +349,7 @@ test_no_delay() {
 	flows "delay 0" "-x $TRAINS"
 	expect '.cap.hold_ns.max == 0' '.r.releases.deadline == 240' \
 		'released == 240 and .r.timer.expiries == 0'
-	# and with delay 0 nothing is learned
+	# nothing was learned without a delay
 	flows "delay 0 slack 0" "-x 0@0+4096*8" "change delay 64us" "-S 8 -x 0@0+4096*8"
 	fate 0 "9x. g7"
 }

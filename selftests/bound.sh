@@ -2,18 +2,18 @@
 # SPDX-License-Identifier: GPL-2.0
 # Bound: how long packets are held, to the nanosecond.
 #
-# Needs virtual time (User-Mode Linux, time-travel=inf-cpu), where code takes no
-# time.  The clock ticks every 256 ns, and reading it takes a process one tick, so
-# all times are multiples of 256 ns.  Packets are sent at multiples of 4096 ns.  A
-# deadline is 64 us later and so never close to another packet, whose sender could
-# make the timer late (64000 % 4096 = 2560).
+# Needs virtual time (User-Mode Linux, time-travel=inf-cpu), where code takes no time.
+# The clock ticks in 256 ns, and reading it takes one tick.  So all times are multiples of
+# 256 ns.  Packets are sent at multiples of 4096 ns: a deadline, 64 us after one of them,
+# is then never close to the sending of another packet, which could make the timer late
+# (64000 % 4096 = 2560).
 
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$0")/lib.sh"
 
 need_virtual_time
 
-# captured LIST: see flowgen -x
+# captured LIST: send it, see flowgen -x, and capture what leaves
 captured() {
 	capture -L "$TMP/list"
 	send -x "$1" -W 200
@@ -21,20 +21,20 @@ captured() {
 	arrived
 }
 
-# send_list OPTIONS LIST: send LIST through a new reframer
+# send_list OPTIONS LIST: send it through a new reframer
 send_list() {
 	# shellcheck disable=SC2086 # words
 	reframer $1 $ALWAYS
 	captured "$2"
 }
 
-# held OPTIONS LIST LEAVES: see left_at
+# held OPTIONS LIST LEAVES: send the list; LEAVES is for left_at
 held() {
 	on_time send_list "$1" "$2"
 	left_at "$3"
 }
 
-# A repeatable schedule of packets of 12 flows
+# schedule SEED: packets of 12 flows at random times, the same for the same seed
 schedule() {
 	local i at=0
 
@@ -58,7 +58,7 @@ test_a_lone_packet_is_held_for_the_delay() {
 # The first packet of every burst is held for exactly the delay.
 test_slack_0() {
 	on_time send_list "delay 64us slack 0" "$(schedule 1)"
-	# in the order of leaving; a burst: same flow, same time
+	# in the order of leaving; a burst has the same flow and the same time
 	awk '$1 != flow || $4 != time {
 			bursts++
 			if ($4 - $3 != 64000)
@@ -72,11 +72,11 @@ test_slack_0() {
 	expect '.r.hold.max_ns == 64000 and .r.hold.mean_ns == 64000'
 }
 
-# No packet is held longer than the delay.  The oldest is held for exactly the delay,
-# and everything queued leaves with it.
+# No packet is held longer than the delay.  The oldest one is held for exactly the delay,
+# and all others leave with it.
 test_slack_as_the_delay() {
 	on_time send_list "delay 64us slack 64us" "$(schedule 2)"
-	# once in the order of leaving, once in that of sending
+	# first in the order of leaving, then in that of sending
 	awk 'function check() {
 			if (oldest != 64000)
 				print "the oldest was held", oldest
@@ -103,14 +103,14 @@ test_slack_as_the_delay() {
 	expect '.r.hold.max_ns == 64000'
 }
 
-# At 64 us flow 0 is due.  Flows 1 and 2 are due within the slack, flow 2 just so (23 us
-# later); flow 3 is not.
+# At 64 us flow 0 is due.  Flows 1 and 2 are due within the slack, flow 2 at its very end
+# (41 us later), and flow 3 after that.
 test_slack_between() {
 	held "delay 64us slack 41us" 0@0,1@20480,2@40960,3@45056 "0+64000 0+64000 0+64000 3+64000"
 }
 
-# The timer expires in time, but a packet that bypassed has stopped the device.  This is
-# not timer latency, so the slack stays a quarter of the delay.
+# The timer fires on time, but a packet that bypassed the qdisc has stopped the device.
+# That does not count as timer latency, and the slack stays a quarter of the delay.
 test_slack_on_a_device_that_is_stopped() {
 	slow_device 1 1000
 	reframer delay 64us noadaptive
@@ -152,7 +152,7 @@ test_pressure_goes_at_once() {
 	expect '.r.releases.pressure == 7 and .r.releases.deadline == 1'
 }
 
-# change_held OLD LIST NEW: the new values apply to packets that are held already
+# change_held OLD LIST NEW: change options while packets are held
 change_held() {
 	# shellcheck disable=SC2086 # words
 	reframer $1 $ALWAYS
@@ -186,7 +186,7 @@ test_change_to_a_delay_that_is_over() {
 	expect complete '.cap.hold_ns.max < 20000000'
 }
 
-# A flow that holds a full burst by the new values leaves at once.
+# A held flow that has as many packets as the new burst is released at once.
 test_change_to_a_smaller_burst() {
 	on_time change_held "delay 99840us" 0@0,0@4096,0@8192 "burst 3"
 	expect '.cap.hold_ns.max < 20000000 and .r.releases.full == 1'

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# Classification: which packets are one flow, by key, filters and skb->priority; actions
-# of filters; classes.
+# Classification: flows by key, by filters and by skb->priority; actions of filters;
+# classes.
 
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$0")/lib.sh"
@@ -16,7 +16,7 @@ free() { qdisc del dev tx0 root; }
 
 filter() { tell "filter $*"; }
 
-# filters PARENT FILTER...: add filters, to be asked in this order
+# filters PARENT FILTER...: add them, to be tried in this order
 filters() {
 	local parent=$1 filter lines="" prio=0
 
@@ -28,8 +28,8 @@ filters() {
 	tell "${lines%$'\n'}"
 }
 
-# classes: those of reframer as a JSON array in LIST.  Older versions of tc print them
-# as text only.
+# classes: LIST becomes a JSON array of reframer's classes.  Older versions of tc print
+# them as text only.
 classes() {
 	LIST=$("$TC" -n "$TX" -s class show dev tx0 | awk '
 		BEGIN {
@@ -49,7 +49,7 @@ classes() {
 		END { print "]" }')
 }
 
-# eight_flows [ARGUMENTS...]: send flows of 4 packets of 100 bytes and list their classes
+# eight_flows [ARGUMENTS...]: send 4 packets of 100 bytes of each; LIST becomes the classes
 eight_flows() {
 	send -F 8 -n 4 "$@"
 	show
@@ -57,7 +57,7 @@ eight_flows() {
 	expect '.gen.packets == 32 and .gen.refused == 0' '.r.packets_in == 34'
 }
 
-# The flows are in class 10:MINOR, or there are as many as the key distinguishes
+# Conditions: all packets in class 10:MINOR, or in as many flows as the key makes
 ALL_IN='(.list | length == 1) and (.list[0] | .qlen == 32 and .backlog == 3200) and
 	.list[0].handle'
 BY_KEY='(.list | length == 8) and all(.list[]; .qlen == 4 and .backlog == 400) and
@@ -97,7 +97,7 @@ test_keys() {
 	done
 }
 
-# IPv6 addresses whose words have the same XOR are different hosts.
+# IPv6 addresses whose words have the same sum are different sources.
 test_key_whole_addresses() {
 	for WHAT in src hosts; do
 		stuck key $WHAT
@@ -107,7 +107,7 @@ test_key_whole_addresses() {
 	done
 }
 
-# The key distinguishes flows behind VLAN tags, too.
+# The key works behind VLAN tags, too.
 test_keys_behind_tags() {
 	local kind key
 
@@ -129,7 +129,7 @@ test_keys_behind_tags() {
 	done
 }
 
-# The slots of flows in one qdisc do not tell their slots in another.
+# The slots of flows in one qdisc do not reveal those in another one.
 test_keys_have_a_secret() {
 	local first n
 
@@ -159,7 +159,7 @@ test_key_mark() {
 	expect '(.list | length == 2) and all(.list[]; .qlen == 16)'
 }
 
-# Packets queued when the key changes leave first, flow by flow.
+# Packets that are queued when the key changes leave first, flow by flow.
 test_key_change() {
 	stuck
 	eight_flows
@@ -226,8 +226,8 @@ test_no_match_goes_by_the_key() {
 	done
 }
 
-# One flow is in a class, the others are hashed by the key.  The class is in a set that
-# none of them is in.
+# One flow in a class, the others by the key.  The class is in a set of slots that none of
+# the others use.
 test_a_filter_for_some() {
 	local class
 
@@ -265,13 +265,13 @@ test_priority_chooses_the_class() {
 	eight_flows -p 10:5
 	expect "$ALL_IN == \"10:5\""
 	free
-	# by an action
+	# set by an action
 	stuck
 	filters 10: "$MATCHALL action skbedit priority 10:5"
 	eight_flows
 	expect "$ALL_IN == \"10:5\""
 	free
-	# a filter takes precedence
+	# a filter comes before the priority
 	stuck
 	filters 10: "$MATCHALL classid 10:6"
 	eight_flows -p 10:5
@@ -307,7 +307,7 @@ test_priority_without_a_handle() {
 	unpair
 }
 
-# A packet of TC_PRIO_CONTROL is not held and flushes its flow.
+# TC_PRIO_CONTROL is not held, and releases the packets of its flow.
 test_priority_7_is_control() {
 	reframer delay 100ms "$ALWAYS"
 	filters 1: "protocol ip u32 match u32 2 0xffffffff at 36 action skbedit priority 7"
@@ -319,7 +319,7 @@ test_priority_7_is_control() {
 		'.r.releases.control == 1 and .r.releases.deadline == 1'
 }
 
-# actions_of VERDICT...: filters with these actions match all packets of eight flows
+# actions_of VERDICT...: filters for all packets with these actions, and eight_flows()
 actions_of() {
 	stuck
 	filters 10: "$@"
@@ -340,8 +340,8 @@ test_actions_that_pass() {
 
 OFFERED='.gen.packets == .q.packets + .q.drops + .r.stolen + .q.qlen'
 
-# none_passes FILTER: no packet is queued, and all are accounted for.  The same ones
-# count as drops as with fq_codel.
+# none_passes FILTER: no packet is queued, and all are accounted for.  reframer counts the
+# same drops as fq_codel.
 none_passes() {
 	WHAT=$1
 	qdisc add dev tx0 root handle 1: fq_codel
@@ -358,7 +358,7 @@ none_passes() {
 	expect accounted empty_now "$OFFERED" \
 		'.gen.refused == 0 and .r.packets_in == 0' ".q.drops == $DROPS" \
 		".r.drops.filter == $DROPS and .r.stolen == 32 - $DROPS"
-	# and without the filter all packets pass
+	# and without the filter, all packets pass again
 	tell "filter del dev tx0 parent 1:"
 	capture
 	send -F 4 -n 8 -S 8
@@ -372,7 +372,7 @@ none_passes() {
 test_actions_that_drop() {
 	local action
 
-	# by an endless reclassify
+	# reclassify, in an endless loop
 	for action in drop reclassify; do
 		none_passes "$MATCHALL classid 1:5 action $action"
 		[ "$DROPS" = 32 ] || fail "fq_codel drops $DROPS"
@@ -382,7 +382,7 @@ test_actions_that_drop() {
 	[ "$DROPS" = 32 ] || fail "fq_codel drops $DROPS"
 }
 
-# Packets that an action takes are not drops, as with fq_codel.
+# If fq_codel does not queue packets that a filter redirects, neither does reframer.
 test_actions_that_steal() {
 	local action
 
@@ -407,15 +407,15 @@ test_some_are_dropped() {
 		'.r.drops.filter == 16 and drops == 16 and .r.packets_in == 16'
 }
 
-# dummy NAME: a device for the rest of the test.  A name of its own: tc remembers
-# the number of a device.
+# dummy NAME: a device for the rest of the test.  Its name must be new, because tc
+# remembers the number of a device.
 dummy() {
 	ip -n "$TX" link add "$1" up type dummy
 	# shellcheck disable=SC2064 # now
 	trap "ip -n $TX link del $1; cleanup" EXIT
 }
 
-# Packets arrive once at the other device; redirected ones were never in the qdisc.
+# Packets arrive at the other device once; reframer does not count redirected ones.
 test_mirred() {
 	dummy dum0
 	CAPTURE_AT="$TX dum0"
@@ -439,7 +439,7 @@ test_mirred() {
 		'.r.packets_out == 32 and drops == 0 and .cap.runs == .gen.runs'
 }
 
-# Packets that a filter drops or takes must not be in the parent's counts either.
+# Packets that a filter rejects must not be in the parent's counters either.
 test_parents_of_a_dropping_filter() {
 	local kind action lost
 
@@ -455,7 +455,7 @@ test_parents_of_a_dropping_filter() {
 			tell "qdisc add dev tx0 parent 1:1 handle 10: reframer delay 1ms $ALWAYS"
 			filters 10: "protocol ip u32 $ODD_PACKETS action $action"
 			capture
-			# the class is empty, and then is not
+			# with the class empty, and with packets in it
 			send -p 1:1 -F 4 -n 1 -S 1
 			show
 			expect '.qs[0].qlen == 0 and .qs[0].backlog == 0'
@@ -465,14 +465,14 @@ test_parents_of_a_dropping_filter() {
 			expect in_order accounted empty_now \
 				".cap.packets == 16 and $lost == 20" 'drops + .r.stolen == 20' \
 				'.qs[0].qlen == 0 and .qs[0].backlog == 0'
-			# the class is deleted, and the rest works
+			# delete the class: the other one still works
 			[ "$kind" = prio ] || class del dev tx0 classid 1:1
 			free
 		done
 	done
 }
 
-# two_or_three: 40 flows of 3 packets and 60 of 2, as a list for flowgen -x
+# two_or_three: a list for flowgen -x: 40 flows with 3 packets and 60 with 2
 two_or_three() {
 	local packet flow at=0
 
@@ -511,7 +511,7 @@ test_classes_are_the_flows() {
 	expect "[.list[].age] | max >= $age + 19000000"
 	free
 
-	# some are full before they are due
+	# some flows are full before they are due
 	stuck burst 3
 	qdisc change dev tx0 parent 1:1 reframer delay 99200us
 	send -x "$(two_or_three)"
@@ -535,15 +535,15 @@ test_classes_as_json() {
 				(.reframer | keys == ["age_ns", "state"] and
 					.state == "held" and
 					(.age_ns | type == "number"))))'
-	# full now, and without an age
+	# they are full now, and have no deadline
 	qdisc change dev tx0 parent 1:1 reframer burst 8
 	LIST=$("$TC" -n "$TX" -s -j class show dev tx0)
 	expect '.list | map(select(.class == "reframer")) |
 		.[0].stats.reframer == { state: "ready" }'
 }
 
-# Classes exist only while they hold packets.  Requests to create or delete one are
-# refused with a message and have no effect.
+# Only packets make classes and remove them: the commands fail with a message and change
+# nothing.
 test_what_classes_cannot_do() {
 	local bad before
 
@@ -570,7 +570,7 @@ test_what_classes_cannot_do() {
 	expect "$ALL_IN == \"10:5\""
 }
 
-# traffic OPTIONS...: run flowgen in the background
+# traffic OPTIONS...: of flowgen, in the background, until the test ends it
 traffic() {
 	rm -f "$TMP/gen"
 	nsenter --net="/run/netns/$TX" "$FLOWGEN" -C 0 -i tx0 -F 16 -n 10 \
@@ -607,8 +607,8 @@ test_filters_change_under_traffic() {
 	[ $n -ge 3 ] || fail "only $n times"
 }
 
-# reframer is deleted with filters that choose its classes, with packets in them, under
-# traffic, and with filters of a parent that choose it.
+# The qdisc can be deleted with filters that choose its classes, with packets in them, and
+# under traffic; so can a parent's filters that choose it.
 test_deleted_with_filters() {
 	local n
 
@@ -635,7 +635,7 @@ test_deleted_with_filters() {
 	wait_for "the filters are gone, too" no_filters_left
 }
 
-# of the modules, where these are no part of the kernel
+# users of the modules, where they are not built in
 filter_users() {
 	{ cat /sys/module/{cls,act}_*/refcnt 2>/dev/null || true; } |
 		awk '{ n += $1 } END { print n + 0 }'

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# Faults: when an allocation of the kernel fails, or that one and all later ones, the
-# request fails as a whole and nothing is leaked.  Each allocation is made to fail once.
-# Needs a kernel with FAULT_INJECTION.
+# Faults: if an allocation in the kernel fails, the request fails as a whole and no packet
+# is lost.  Tested with each single allocation, and with all from each one on.  Needs a
+# kernel with FAULT_INJECTION.
 
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$0")/lib.sh"
@@ -13,14 +13,13 @@ need_faults() {
 	if [ ! -e /proc/self/fail-nth ] || [ ! -d $FAULTS/failslab ] ||
 		[ ! -d $FAULTS/fail_page_alloc ]; then
 		echo "TAP version 13"
-		skip_all "the kernel has no fault injection: scripts/vm --kernel kasan"
+		skip_all "the kernel has no fault injection: scripts/guests/vm --kernel kasan"
 	fi
 	helper failnth
 	FAILNTH=$HELPER
 }
 
-# any_can_fail: allow faults in any allocation, without messages; in all allocations of a
-# task that asks for it
+# any_can_fail: allow any allocation of a task that asks for it to fail, without a message
 any_can_fail() {
 	local kind
 
@@ -35,11 +34,11 @@ any_can_fail() {
 	echo 0 >$FAULTS/fail_page_alloc/min-order
 }
 
-# 0: only the nth allocation fails; 1: all later ones, too
+# 0: only the nth allocation fails; 1: all from there on
 FAIL_MORE=0
 
-# nth N TC_ARGUMENTS...: true if there are as many allocations.  STATUS is that of tc,
-# ERROR its message.
+# nth N TC_ARGUMENTS...: run tc, whose Nth allocation fails; true if there are N
+# allocations.  STATUS is tc's exit status, ERROR its message.
 nth() {
 	local n=$1 out
 
@@ -51,13 +50,13 @@ nth() {
 	[ "$out" = failed ]
 }
 
-# refused: the kernel has refused the request, with a message
+# refused: the kernel has refused the request with a message
 refused() {
 	[ "$STATUS" != 0 ] || return
 	[[ $STATUS == 2 && -n $ERROR ]] || fail "status $STATUS, $ERROR"
 }
 
-# used TIMES: wait until the module's use count is this; qdiscs are not destroyed at once
+# used TIMES: the module's count of users is TIMES; qdiscs are not destroyed at once
 used() {
 	local users
 
@@ -65,8 +64,9 @@ used() {
 	[ "$users" = "$1" ]
 }
 
-# creating TC_ARGUMENTS...: create with each allocation failing in turn.  If a qdisc was
-# created (its table may be of single pages), it works.  REFUSED counts the failures.
+# creating TC_ARGUMENTS...: create a qdisc, with each allocation failing in turn.  If it
+# succeeds, as a table may consist of single pages, the qdisc works.  REFUSED counts the
+# other attempts.
 creating() {
 	local n before
 
@@ -78,7 +78,7 @@ creating() {
 		show
 		if refused; then
 			REFUSED=$((REFUSED + 1))
-			# or there was no memory for an answer
+			# or no memory for the answer
 			[[ $ERROR == *"No buffer space"* || $QS != *'"reframer"'* ]] ||
 				fail "refused, and there: $QS"
 		fi
@@ -92,7 +92,7 @@ creating() {
 	WHAT=$*
 }
 
-# carries: packets pass in order
+# carries: packets pass, in order
 carries() {
 	capture
 	send -F 8 -n 8 -o random
@@ -107,7 +107,7 @@ works() {
 	qdisc del dev tx0 root
 }
 
-# How many matter in each round depends on which slabs happen to be empty.
+# How many allocations matter depends on which slabs happen to be empty.
 test_creation() {
 	local options matter
 
@@ -124,9 +124,9 @@ test_creation() {
 	works
 }
 
-# Where no two free pages are adjacent, as after a long uptime, single pages suffice.
+# If no two free pages are adjacent, as after a long time of use, single pages do.
 test_single_pages() {
-	works		# so that tc is loaded completely
+	works		# so that all of tc is in memory
 	trap 'any_can_fail; cleanup' EXIT
 	echo 0 >$FAULTS/failslab/probability
 	echo 1 >$FAULTS/fail_page_alloc/min-order
@@ -136,8 +136,8 @@ test_single_pages() {
 	carries
 }
 
-# When init() of a default qdisc fails, the kernel resets the half-initialized reframer
-# before it destroys it.
+# As the default qdisc, a reframer that could not be initialized is reset before it is
+# destroyed.
 test_default_qdisc() {
 	local file=/proc/sys/net/core/default_qdisc old
 
@@ -155,15 +155,16 @@ test_default_qdisc() {
 	unpair
 }
 
-# the qdisc is unchanged and holds its 8 packets
+# as_it_was: the qdisc is unchanged, with the 8 packets that it holds
 as_it_was() {
 	expect '.q.handle == "10:" and .q.options.delay == 992000' \
 		'.q.options.limit == 1000 and .q.options.key == "flow"' \
 		'.r.packets_in == 10 and .r.packets_out == 2' 'drops == 0'
 }
 
-# each_fails OLD NEW COMMAND...: run a tc command with each allocation failing in turn.  If
-# it is refused, OLD must hold, else NEW.  REFUSALS of TRIES were refused.
+# each_fails OLD NEW COMMAND...: run tc, with each allocation failing in turn.  If the
+# kernel refuses and the JSON still contains OLD, the qdisc must be unchanged; else the
+# function NEW checks it.  The kernel refused in REFUSALS of TRIES attempts.
 each_fails() {
 	local old=$1 new=$2
 

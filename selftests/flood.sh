@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# Flood: what happens to four quiet flows, 40 packets each, 20 ms apart, while another
-# sender sends many times what the device takes.  The device takes 2 Mbit/s, and the four
-# send a twelfth of that.
+# Flood: do four quiet flows (40 packets each, 20 ms apart) keep their packets when
+# somebody sends many times as fast as the device?  The device sends 2 Mbit/s, the four
+# flows take a twelfth of that.
 
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$0")/lib.sh"
@@ -10,9 +10,9 @@
 # Packets from two CPUs may overtake each other on the way to the receiver.
 CAPTURE_AT="$TX tx0"
 
-# flood ARGUMENTS...: run flowgen as the flooding sender, whose flows are 1024 and up; the
-# quiet ones are 0 to 3.  QUIET: how many of their 160 packets arrive; LOUD: per mille of
-# the flood's packets that arrive.
+# flood ARGUMENTS...: send the flood, with these arguments of flowgen (flows from 1024 on),
+# and the quiet flows (0 to 3).  QUIET of their 160 packets arrive, LOUD per mille of the
+# flood, and the quiet packets take DELAY ms at most.
 flood() {
 	local pid sent
 
@@ -49,16 +49,16 @@ quiet_flows_lose_nothing() {
 	[ "$QUIET" = 160 ] || fail "$QUIET of 160 packets arrive"
 }
 
-# The largest flow loses packets.
+# Only the largest flow loses packets.
 test_one_flow() {
 	narrow limit 200
 	flood -F 1 -n 10000
 	quiet_flows_lose_nothing
 }
 
-# bounded PACKETS OPTIONS LIST: one flow sends four times what the device takes, a packet
-# per ms, and the quiet ones send LIST.  They lose no packet, and each of their packets is
-# at the latest the PACKETSth to leave after its arrival; some are.
+# bounded PACKETS OPTIONS LIST: the device sends a packet per ms; one flow sends four times
+# as many, the quiet flows send LIST.  They lose nothing, and a packet of theirs is at most
+# the PACKETSth to leave after it came.  The bound is tight: some packets are the PACKETSth.
 bounded() {
 	local quiet longest
 
@@ -80,8 +80,8 @@ bounded() {
 	qdisc del dev tx0 root
 }
 
-# held_together FLOWS: their packets arrive together, a microsecond apart; two of the
-# flows are sent before each burst of the flood
+# held_together FLOWS: their packets come together, a microsecond after each other.
+# Between two bursts of the flood, two of the flows are sent.
 held_together() {
 	local list="" i
 
@@ -91,8 +91,8 @@ held_together() {
 	bounded $((8 * (($1 + 1) / 2) + $1)) noadaptive "$list"
 }
 
-# After the packet that the parent has peeked, a burst of the flood, and one packet of
-# each quiet flow
+# A quiet packet waits for the packet that the parent has set aside, a burst of the flood,
+# and one packet of each quiet flow.
 test_the_wait_is_bounded() {
 	local gap="+17100000*57"
 
@@ -111,9 +111,8 @@ test_many_flows() {
 	quiet_flows_lose_nothing
 }
 
-# A quiet flow with one packet in the queue cannot be distinguished from the others and
-# does not lose more than they do.  In real time this depends on which sender is woken
-# first, because the senders stay in step.
+# All flows have one packet in the queue: a quiet flow loses no more than the others.  In
+# real time, that depends on which sender wakes up first: they run in step all the time.
 test_flows_of_one_packet() {
 	narrow limit 10 flows 65536
 	flood -F 2000 -n 1 -g 1000000
@@ -122,8 +121,9 @@ test_flows_of_one_packet() {
 		fail "the quiet flows lose more than the others"
 }
 
-# All flows of the flood are in the slots of one set and harm only each other.  The quiet
-# flows are classes of other sets, because a hash would be in this set once in 32 runs.
+# All flows of the flood are in one set of slots, and only harm each other.  The quiet
+# flows are classes in other sets: by their hash, one would be in this set in one of 32
+# runs.
 test_flows_that_collide() {
 	local i filters=""
 
@@ -142,7 +142,7 @@ $((0x0a800400 + i)) 0xfffffc07 at 12 classid 10:$((i + 1))"$'\n'
 	quiet_flows_lose_nothing
 }
 
-# If there are no other slots, quiet flows lose packets, too, but keep their order.
+# With one set of slots for all, the quiet flows lose packets, too, but stay in order.
 test_one_set_for_all() {
 	narrow limit 200 flows 8
 	flood -F 1024 -n 2 -g 1000000

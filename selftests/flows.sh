@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 # Flows: the frames of a connection leave in order, with any headers, from any kind of
-# sender, and wherever the sender has set the network header.
+# sender, and with any offset of the network header that a sender sets.
 
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$0")/lib.sh"
@@ -16,7 +16,7 @@ ONE_FLOW=(untagged-tcp options-tcp vlan-tcp vlan-train vlan-pcp qinq-tcp label-t
 
 frames() { in_tx "$FRAMES" "$@"; }
 
-# The devices on each way to tx0.  They are deleted when the test ends.
+# devices WAY: make the devices of this way to tx0; the end of the test removes them
 devices() {
 	local lines="" dev index
 
@@ -61,7 +61,7 @@ devices() {
 
 forwards() { [[ $(ip -n "$TX" -d link show tap0) == *"state forwarding"* ]]; }
 
-# from_tap FILE: when the bridge forwards what comes from the tap
+# from_tap FILE: send it when the bridge forwards frames from the tap
 from_tap() {
 	local go pid
 
@@ -77,7 +77,7 @@ from_tap() {
 	wait $pid
 }
 
-# leave WAY CAPTURE: send its frames; the order in which they leave is in ORDER
+# leave WAY CAPTURE: send its frames; ORDER becomes the order in which they leave
 leave() {
 	local file=$CAPTURES/$2.pcap pid
 
@@ -98,7 +98,7 @@ leave() {
 	ORDER=$(<"$TMP/order")
 }
 
-# in_order WAY CAPTURE...: the frames are held and leave in the order of the capture
+# in_order WAY CAPTURE...: the frames of each are held and leave in order
 in_order() {
 	local way=$1 frames
 
@@ -128,7 +128,7 @@ test_from_a_tap_through_a_bridge() { one_flow bridge; }
 
 test_from_a_macvtap() { one_flow macvtap; }
 
-# A stored hash of misread headers, or of fields that change within a connection
+# The skb already has a hash, computed from misread headers or from fields that change.
 test_with_a_stored_hash() {
 	devices packet
 	tell "qdisc add dev tx0 clsact
@@ -171,7 +171,7 @@ test_fragments() {
 	timely '.r.flows.peak == 2'
 	qdisc del dev tx0 root
 
-	# one flow by `key hosts`, or by a filter
+	# one flow with key hosts, or with a filter
 	ALWAYS="$ALWAYS key hosts" in_order packet gtp-frag
 	reframer delay 1ms "$ALWAYS"
 	tell "filter add dev tx0 parent 1: protocol ip u32 match ip protocol 17 0xff flowid 1:1"
@@ -179,7 +179,8 @@ test_fragments() {
 	[ "$ORDER" = "0 1 2 3" ] || fail "with a filter: $ORDER"
 }
 
-# A local tunnel may have stored a hash of the inner packet; a filter can override it.
+# A tunnel of this machine may have stored a hash of the inner packet.  A filter can make
+# the tunnel one flow.
 test_a_tunnel_with_a_stored_hash() {
 	tell "qdisc add dev tx0 clsact
 		filter add dev tx0 egress handle 1 flow map key rxhash"

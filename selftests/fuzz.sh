@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# Fuzzers of netlink and of packets, short enough for a test and with a fixed seed.
+# Fuzz: the fuzzers of netlink and of packets, for as long as a test may take, always with
+# the same seed.
 #
 # FUZZ_SEED, FUZZ_MESSAGES, FUZZ_PACKETS: another seed (1), more messages (12000, 2000
 # on a slow machine), more packets per configuration (2000)
@@ -10,14 +11,14 @@
 
 SEED=${FUZZ_SEED:-1}
 
-# module_file: set MODULE to the file of the module, if it can be loaded as it is
+# module_file: MODULE becomes the module's file, or empty if it is compressed or unknown
 module_file() {
 	MODULE=${REFRAMER_MODULE:-$(modinfo -n sch_reframer 2>/dev/null || true)}
 	[[ $MODULE == *.ko ]] || MODULE=
 }
 
-# The fuzzers create namespaces of their own.  That of the other tests must not keep
-# the module in use.
+# The fuzzers make namespaces of their own.  No qdisc of the other tests is left, which
+# would use the module.
 test_netlink() {
 	local messages=12000 module=() result bad='' was=''
 	local expedited=/sys/kernel/rcu_expedited
@@ -27,7 +28,7 @@ test_netlink() {
 	helper fuzz-netlink
 	module_file
 	[ -z "$MODULE" ] || module=(--module "$MODULE")
-	# Otherwise grace periods take most of the time; this makes it six times as fast.
+	# Else most of the time goes into RCU grace periods: this makes it six times as fast.
 	if [ -w $expedited ]; then
 		was=$(<$expedited)
 		echo 1 >$expedited
@@ -37,7 +38,7 @@ test_netlink() {
 	[ -z "$bad" ] || fail "$result"
 	diag "$result"
 	LIST=${result##*$'\n'}
-	# Messages of all kinds are accepted and refused.
+	# Messages are neither all accepted nor all refused for the same reason.
 	expect '.list.accepted > .list.messages / 3' \
 		'.list.reframer_accepted > .list.messages / 50' \
 		'.list.spoilt_refused > .list.messages / 100' \
@@ -48,7 +49,7 @@ test_netlink() {
 		expect '.list.removals > 0 and .list.removals_refused > 0'
 }
 
-# fuzz_packets COMMANDS: of tc, below 1:, after the device was set up
+# fuzz_packets COMMANDS: set up the qdisc with these commands of tc, and send packets
 #
 #                          tap0 -- redirect --+
 #     packet sockets -- tx0.5 (VLAN) -----+   |
@@ -56,15 +57,15 @@ test_netlink() {
 fuzz_packets() {
 	helper fuzz-packet
 	tell "$1"
-	# counts packets that come to the device in segments, as the qdisc does
+	# clsact counts what comes to the device as the qdisc does: in segments
 	tell "qdisc add dev tx0 clsact
 		filter add dev tx0 egress matchall action pass"
 	GEN=$(in_tx "$HELPER" --seed "$SEED" --packets "${FUZZ_PACKETS:-2000}" \
 		--device tx0 --device tx0.5 --tap tap0) || fail "$GEN"
 	wait_drained
 	diag "$GEN"
-	# All packets that came to the device came to the qdisc and have left.  Newer
-	# kernels drop some invalid GSO packets before.
+	# All packets that came to the device came to the qdisc and have left, except
+	# invalid GSO packets, which newer kernels drop before the qdisc.
 	expect '.gen.socket > 500' '.gen.tap > 300' \
 		'.gen.gso > 50' '.gen.split > 300' \
 		'.r.packets_in + .r.drops.filter > 0.98 * .gen.packets' \
@@ -83,7 +84,7 @@ fuzz_devices() {
 		tuntap add dev tap0 mode tap vnet_hdr
 		link set tap0 up
 	END
-	# nobody answers
+	# drop all packets at the receiver, so that nobody answers
 	"$TC" -n "$RX" -batch - <<-END
 		qdisc add dev rx0 clsact
 		filter add dev rx0 ingress matchall action drop

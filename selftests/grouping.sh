@@ -1,13 +1,13 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# Grouping: flows go in interleaved and come out as runs, according to the statistics
-# of the qdisc and to a capture at the receiver.
+# Grouping: interleaved flows leave as runs, by the qdisc's own counters and by a capture
+# at the receiver.
 
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$0")/lib.sh"
 
-# Long enough for a guest to send a few hundred packets.  In virtual time each
-# reading of the clock takes 256 ns, and nothing else takes time.
+# A time in which any guest sends a few hundred packets.  Virtual time runs only when the
+# clock is read, 256 ns each time.
 if virtual_time; then
 	WINDOW=64us
 	ROUTER_WINDOW=1ms
@@ -54,7 +54,7 @@ test_sixteen_flows_through_a_router() {
 	arrived
 	kill -TERM $in_pid
 	wait $in_pid
-	GEN=$(<"$TMP/cap_in")	# what came in, by a capture
+	GEN=$(<"$TMP/cap_in")	# what arrived, from the capture at in0
 	expect in_order '.gen.packets == 192 and .cap.packets == 192' "$AGREES" \
 		"$SUMS" accounted empty_now
 	timely '.cap.locality >= 8 * .gen.locality'
@@ -73,7 +73,7 @@ grouped() {
 	expect complete "$AGREES" "$SUMS" accounted empty_now
 }
 
-# Without this test, a bug of flowcap could look like grouping.
+# Else a bug in flowcap could look like grouping.
 test_pfifo_leaves_the_order_alone() {
 	qdisc add dev tx0 root pfifo
 	capture
@@ -121,7 +121,7 @@ test_full_by_bytes() {
 	timely '.cap.runs == 8 and .cap.locality == 4' '.r.releases.full == 8'
 }
 
-# With 70 packets the last eighth of the limit is reached, where nothing is held.
+# With 70 packets the last eighth of the limit begins, where nothing is held.
 test_pressure_releases_all() {
 	reframer delay 100ms limit 80 "$ALWAYS"
 	grouped -F 14 -n 5
@@ -129,7 +129,7 @@ test_pressure_releases_all() {
 		'.cap.runs == 14 and drops == 0'
 }
 
-# Queued packets are grouped although none is held; see also bound.sh.
+# Packets that are queued anyway are grouped, although none is held; see also bound.sh.
 test_no_delay_groups_what_is_queued() {
 	throttled delay 0
 	capture
@@ -141,8 +141,8 @@ test_no_delay_groups_what_is_queued() {
 	timely '.cap.locality > 3'
 }
 
-# The automatic slack is a quarter of the delay, or eight times the timer latency if
-# that is more.  The statistics round the latency down to nanoseconds.
+# The automatic slack is a quarter of the delay, or eight times the timer latency if that
+# is more.  The statistics round the latency down to whole nanoseconds.
 test_slack_follows_the_timer() {
 	reframer delay 200us "$ALWAYS"
 	send -F 4 -n 50 -g 100000

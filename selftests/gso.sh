@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# GSO: the large packets of local TCP pass whole, counted as one.
+# GSO: large packets of local TCP pass unsegmented, and count as one.
 
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$0")/lib.sh"
@@ -9,7 +9,7 @@ helper tcpxfer
 TCPXFER=$HELPER
 BYTES=$((4 << 20))
 
-# whole [BYTES]: all bytes arrive, and nothing stays in the qdisc
+# whole [BYTES]: transfer them; the queue is empty afterwards
 whole() {
 	local bytes=${1:-$BYTES}
 
@@ -20,7 +20,7 @@ whole() {
 		'drops == 0' ".q.bytes > $bytes"
 }
 
-# q.packets counts segments, r.packets_out packets.  A slow TCP sends smaller packets.
+# .q.packets counts segments, .r.packets_out packets.  Slow TCP sends smaller packets.
 WHOLE='.cap.other.max_len > 10000 and .q.packets > 4 * .r.packets_out and
 	.q.bytes / .r.packets_out > 5000'
 
@@ -56,7 +56,7 @@ test_tbf() {
 	timely "$WHOLE"
 }
 
-# tbf segments packets larger than its burst.
+# tbf segments packets that are larger than its burst.
 test_tbf_that_segments() {
 	qdisc add dev tx0 root handle 1: tbf rate 1gbit burst 4000b limit 1mb
 	qdisc add dev tx0 parent 1:1 handle 10: reframer slack 64us "$ALWAYS"

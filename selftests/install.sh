@@ -1,9 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# Install: after `make install` kernel and tc find module and plugin by themselves, and
-# `make uninstall` leaves no file behind.
+# Install: `make install` puts module, plugin and tools where kernel, tc and the shell
+# find them without any help, `make uninstall` leaves nothing.
 #
-# It changes the system, so it runs only in a guest of scripts/vm, which is discarded.
+# It changes the system, so it runs only in a guest of scripts/guests/vm, whose changes
+# are discarded.
 # shellcheck disable=SC2317 # functions are called by name
 set -euo pipefail
 
@@ -11,7 +12,7 @@ cd "$(dirname "$0")/.."
 echo "TAP version 13"
 if [ -z "${REFRAMER_MODULE:-}" ] || [ ! -e sch_reframer.ko ] ||
 	[ ! -d "/lib/modules/$(uname -r)/build" ]; then
-	echo "1..0 # SKIP not in a guest of scripts/vm"
+	echo "1..0 # SKIP not in a guest of scripts/guests/vm"
 	exit 4
 fi
 unset TC_LIB_DIR
@@ -38,16 +39,34 @@ expect() {
 
 add() { LD_BIND_NOW=1 tc qdisc add dev lo root reframer delay 1us; }
 unknown() { ! add; }
-installed() { find /lib/modules /usr/lib /usr/share -name '*reframer*'; }
+# reframer-init is part of the guest
+installed() {
+	find /lib/modules /usr/lib /usr/sbin /usr/share -name '*reframer*' \
+		! -path /usr/sbin/reframer-init
+}
 found_module() { [[ $(modinfo -n sch_reframer) == "/lib/modules/$(uname -r)/"* ]]; }
 nothing_left() { [ -z "$(installed)" ] && unknown; }
+
+# tools_in DIRECTORY: all of them are there
+tools_in() {
+	local tool
+
+	for tool in tools/*; do
+		cmp "$tool" "$1/${tool#*/}" && [ -x "$1/${tool#*/}" ] || return
+	done
+}
+
+found_tools() {
+	tools_in /usr/sbin && reframer-releases --help && reframer-record --help &&
+		command -v reframer-holds
+}
 
 in_user_namespace() {
 	setpriv --reuid 65534 --regid 65534 --clear-groups unshare -Urn \
 		tc qdisc add dev lo root reframer && [ -d /sys/module/sch_reframer ]
 }
 
-# uname reports another kernel than the one the module was built for.
+# upgraded TARGET...: make, while uname reports another kernel than that of the module
 upgraded() {
 	mkdir -p "$other"
 	cat >"$other/uname" <<-'END'
@@ -65,6 +84,7 @@ installed_for_other() {
 		cut -d ' ' -f 1)" = "$kver" ] &&
 		[ -e "$other/root/usr/share/man/man8/tc-reframer.8" ] &&
 		[ -n "$(find "$other/root/usr" -path '*/tc/q_reframer.so')" ] &&
+		tools_in "$other/root/usr/sbin" &&
 		nothing_left
 }
 
@@ -72,7 +92,7 @@ uninstalled_for_other() {
 	upgraded uninstall && [ -z "$(find "$other/root" -name '*reframer*')" ]
 }
 
-# A namespace is removed some time after its last process has ended.
+# removed: remove the module; a namespace is destroyed some time after its last process
 removed() {
 	local tries
 
@@ -83,7 +103,7 @@ removed() {
 	return 1
 }
 
-echo "1..13"
+echo "1..14"
 rmmod sch_reframer
 expect "nothing is there before" nothing_left
 expect "make install KVER= DESTDIR= for a kernel that does not run" \
@@ -93,6 +113,7 @@ expect "make install" make install
 expect "make installcheck" make installcheck
 expect "tc loads plugin and module by itself" add
 expect "modprobe finds the installed module" found_module
+expect "the shell finds the tools" found_tools
 expect "the qdisc can be deleted" tc qdisc del dev lo root
 expect "the module can be removed" rmmod sch_reframer
 expect "root of a user namespace makes the kernel load it, as any qdisc" \

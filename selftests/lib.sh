@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# Functions shared by the selftests of reframer.  Tests run in a pair of network
+# Functions of reframer's selftests.  Tests run in a pair of network
 # namespaces:
 #
 #      namespace $TX                         namespace $RX
@@ -13,23 +13,23 @@
 #    +----------------------+              +----------------------+
 #
 # With "gro on" at one end and "tso off" at the other, packets go through the NAPI of
-# rx0: one ring, which keeps their order on any number of CPUs.  It does not merge the
+# rx0: one ring, which keeps their order on any number of CPUs.  GRO does not merge the
 # UDP packets of flowgen.
 #
-# A script defines functions test_NAME and ends with: run_tests "$@".  A test
-# runs in a subshell with set -e; it fails with `fail`, is skipped with `skip`,
-# and everything it created is removed at its end, even if it fails.  A script runs
-# all of its tests, or those whose names contain one of its arguments.
+# A script defines functions test_NAME and ends with: run_tests "$@".  A test runs in a
+# subshell with set -e; it calls `fail` or `skip` to fail or to be skipped.  However it
+# ends, processes and qdiscs that it left are removed.  A script runs all of its tests, or
+# those whose names contain one of its arguments.
 #
-# Guests start processes slowly, and packets are held for 100 ms at most.  Therefore
-# one tc runs all the time and takes commands from tell() and ask(), bash builtins are
-# preferred, and the namespaces are kept for all tests of a script until one fails.
+# In guests a process takes long to start, but packets are held for 100 ms at most.  So
+# one tc runs all the time and takes commands from tell() and ask(), builtins of bash do
+# what they can, and all tests of a script use the same namespaces until one fails.
 
 set -euo pipefail
 
 HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 TMP=$(mktemp -d)
-exec {NEVER}<> <(:)		# a file without data, for sleeping with read -t
+exec {NEVER}<> <(:)		# a pipe that never has data, for pause()
 
 TC=${TC:-tc}
 TX=rfm-$$-tx
@@ -37,7 +37,7 @@ RX=rfm-$$-rx
 MAC_TX=02:00:00:00:00:01
 MAC_RX=02:00:00:00:00:02
 
-# The last results of flowgen, flowcap and tc -s qdisc show, and a list that the test
+# The last results: of flowgen, flowcap and tc -s qdisc show, and a list that the test
 # makes itself.
 GEN=null
 CAP=null
@@ -46,15 +46,13 @@ LIST=null
 
 diag() { echo "# ${*//$'\n'/$'\n'# }"; }
 
-# The current step of a test, for the message if it fails
+# The part that a test has come to, for the message when it fails
 WHAT=
 fail() { diag "${WHAT:+$WHAT: }$*"; exit 1; }
 
 skip() { echo "$*" >"$TMP/skip"; exit 4; }
 
 in_tx() { nsenter --net="/run/netns/$TX" "$@"; }
-
-in_rx() { nsenter --net="/run/netns/$RX" "$@"; }
 
 virtual_time() { grep -q 'time-travel=inf-cpu' /proc/cmdline; }
 
@@ -66,7 +64,7 @@ need_virtual_time() {
 
 pause() { read -rt "$1" -u "$NEVER" || true; }
 
-# wait_for WHAT COMMAND...: until the command succeeds, at most 20 s
+# wait_for WHAT COMMAND...: wait until the command succeeds, at most 20 s
 wait_for() {
 	local what=$1 tries
 
@@ -77,11 +75,11 @@ wait_for() {
 		fi
 		pause 0.05
 	done
-	fail "waited in vain until $what"$'\n'"qdiscs: $QS"
+	fail "20 s are over, and still not: $what"$'\n'"qdiscs: $QS"
 }
 
-# quiet NS COMMAND...: let the namespace send no packets by itself, such as neighbour and
-# router discovery, and run the command there, which saves a process.
+# quiet NS COMMAND...: keep the namespace from sending packets of its own, such as
+# neighbour and router discovery, then run the command, which saves a process
 quiet() {
 	local ns=$1
 
@@ -97,7 +95,7 @@ quiet() {
 		exec "$@"' - "$@"
 }
 
-# end NS DEV ADDRESS PEER_ADDRESS PEER_MAC: set up one end of a link
+# end NS DEV ADDRESS PEER_ADDRESS PEER_MAC: set one end of a link up
 end() {
 	ip -n "$1" -batch - <<-END
 		addr add $3/24 dev $2
@@ -106,7 +104,7 @@ end() {
 	END
 }
 
-# pair: the namespaces drawn above, with $QUEUES queues, and tc in $TX
+# pair: make the namespaces drawn above, with $QUEUES queues, and start tc in $TX
 QUEUES=1
 pair() {
 	ip -batch - <<-END
@@ -127,8 +125,8 @@ pair() {
 	exec {TC_IN}>"$TMP/in" {TC_OUT}<"$TMP/answers"
 }
 
-# tc is in the namespace and would keep it alive.  A test that calls pair() has
-# to call unpair() before it ends.
+# unpair: undo pair().  tc would keep the namespace alive.  A test that calls pair() must
+# call unpair() before it ends.
 TC_PID=
 unpair() {
 	[ -z "$TC_PID" ] || kill "$TC_PID" 2>/dev/null || true
@@ -137,16 +135,17 @@ unpair() {
 	SEND_TO=tx0
 }
 
-# A namespace and its devices are removed some time after its last process has ended.
+# A namespace, with its devices, is destroyed some time after its last process.
 no_slownic() { [ ! -d /sys/module/slownic ] || rmmod slownic 2>/dev/null; }
 
-# slow_device RING GAP [bql=1]: a pair in which tx0 is a slownic, which sends a packet
-# every GAP us and stops its queue.  It is created before tc has seen another tx0.  A
-# test that calls this has to call unpair() before it ends.
+# slow_device RING GAP [bql=1]: a new pair, in which tx0 is a slownic: it sends a packet
+# every GAP us, and stops its queue when the ring is full.  The pair is new because the
+# running tc would remember the old tx0.  A test that calls this must call unpair() before
+# it ends.
 slow_device() {
 	local module=${REFRAMER_MODULE:-$HERE/../sch_reframer.ko}
 
-	module=${module%/*}/selftests/slownic/slownic.ko
+	module=${module%/*}/selftests/modules/slownic/slownic.ko
 	[ -e "$module" ] || skip "slownic is not built: make slownic"
 	unpair
 	wait_for "slownic is not used" no_slownic
@@ -160,8 +159,8 @@ slow_device() {
 	end "$TX" tx0 10.0.2.1 10.0.2.2 $MAC_RX
 }
 
-# ask COMMANDS: lines for tc, the last of which prints JSON, to ANSWER.  After an error,
-# tc has ended.
+# ask COMMANDS: lines for tc; the last one prints JSON, which ANSWER gets.  After an
+# error, tc has ended.
 ask() {
 	local line tries
 
@@ -179,22 +178,22 @@ ask() {
 	fail "tc failed: $*"
 }
 
-# tell COMMANDS: lines for tc; returns when they have been executed
+# tell COMMANDS: lines for tc; wait until they are done
 tell() { ask "$*"$'\n'"qdisc show dev lo"; }
 
 qdisc() { tell "qdisc $*"; }
 
 class() { tell "class $*"; }
 
-# Options for tests of the hold itself: every flow is held, and only burst, limits and
-# deadline release it.  Where all held flows shall leave at once, slack is the delay.
+# Options for tests of holds: every flow is held, and only burst, limits and the clock
+# release it.  With a slack as long as the delay, all held flows are released together.
 # shellcheck disable=SC2034 # used by the tests
 ALWAYS="noadaptive nopush"
 
-# reframer OPTIONS...: a new one at the root of tx0
+# reframer OPTIONS...: add one at the root of tx0
 reframer() { qdisc add dev tx0 root handle 1: reframer "$@"; }
 
-# ip_start ARGUMENTS...: an ip that waits for ip_run LINES
+# ip_start ARGUMENTS...: start ip, which waits for the lines of ip_run LINES
 ip_start() {
 	rm -f "$TMP/ip"
 	mkfifo "$TMP/ip"
@@ -209,17 +208,17 @@ ip_run() {
 	wait "$IP_PID"
 }
 
-# throttled OPTIONS...: 200 kbit/s, so that packets pile up.  The parent, tbf, peeks: it
-# has one packet set aside, which reframer has counted as sent but which is still in
-# reframer's qlen.
+# throttled OPTIONS...: a reframer below a tbf of 200 kbit/s, so that packets pile up.
+# tbf peeks: it sets one packet aside, which reframer has counted as sent but which is
+# still in its qlen.
 throttled() {
 	tell "qdisc add dev tx0 root handle 1: tbf rate 200kbit burst 1600b limit 1mb
 		qdisc add dev tx0 parent 1:1 handle 10: reframer $*"
 }
 
-# stuck OPTIONS...: a reframer 10: below a tbf that gets no more tokens.  Two packets were
-# sent before, one of which the parent has set aside.  Later packets stay in reframer,
-# so that it can be examined.  The delay is a multiple of the tick of virtual time.
+# stuck OPTIONS...: a reframer 10: below a tbf that never gets tokens again.  Two packets
+# were sent before, one of which tbf has set aside.  Later packets stay in the qdisc, where
+# a test can look at them.  The delay is a multiple of the tick of virtual time.
 stuck() {
 	tell "qdisc add dev tx0 root handle 1: tbf rate 100bit burst 1600b limit 100mb
 		qdisc add dev tx0 parent 1:1 handle 10: reframer delay 992us $ALWAYS $*"
@@ -232,27 +231,27 @@ has_peeked() {
 	[[ $QS == *'"packets_in":2,"packets_out":2,'* ]]
 }
 
-# unstuck ARGUMENTS...: give the parent tokens again; send() makes it dequeue, and all
-# packets leave
+# unstuck ARGUMENTS...: give tokens to the parent of stuck(), send() so that it notices,
+# and wait until all packets have left
 unstuck() {
 	qdisc change dev tx0 root tbf rate 1gbit burst 100kb limit 100mb
 	send "$@"
 	wait_drained
 }
 
-# show: all qdiscs of tx0 as a JSON array in QS
+# show: QS becomes a JSON array of all qdiscs of tx0
 show() {
 	ask "qdisc show dev tx0"
 	QS=$ANSWER
 }
 
-# send ARGUMENTS...: run flowgen, on one CPU, where the timer then runs, too, so that the
-# packets cannot overtake each other on their way to the receiver
+# send ARGUMENTS...: run flowgen on one CPU.  The timer then runs on the same one, so
+# packets cannot overtake each other on their way to the receiver.
 SEND_TO=tx0
 send() { GEN=$(in_tx "$FLOWGEN" -C 0 -i "$SEND_TO" "$@"); }
 
-# forwarded: packets of this test come to tx0 without their socket, like those that a
-# router forwards.  Newer kernels do not count memory charged to a socket.
+# forwarded: let send() reach tx0 without a socket, like packets that a router forwards.
+# On newer kernels the qdisc does not count the memory of packets that a socket pays for.
 forwarded() {
 	SEND_TO=fwd0
 	! ip -n "$TX" link add fwd0 up type dummy 2>/dev/null ||
@@ -260,17 +259,17 @@ forwarded() {
 			filter add dev fwd0 egress matchall action mirred egress redirect dev tx0"
 }
 
-# sending PID: whether a flowgen in the background is running; it writes to $TMP/gen at
-# its end.  While bash (5.2) runs only builtins, it may not notice that a child has ended.
+# sending PID: does the flowgen in the background still run?  It writes to $TMP/gen at its
+# end: bash (5.2) may not notice the end of a child while it runs only builtins.
 sending() { [ ! -s "$TMP/gen" ] && kill -0 "$1" 2>/dev/null; }
 
 # capture ARGUMENTS...: run flowcap in the background until arrived().  CAPTURE_AT says
-# where; the other possible place sees packets as they leave the qdisc.
+# where: here at the receiver; "$TX tx0" is right behind the qdisc.
 CAPTURE_AT="$RX rx0"
 # shellcheck disable=SC2120 # mostly none
 capture() {
 	rm -f "$TMP/ready"
-	# not in_rx(): $! has to be flowcap, not a subshell around it
+	# no function of its own: $! has to be flowcap, not a subshell around it
 	nsenter --net="/run/netns/${CAPTURE_AT% *}" "$FLOWCAP" \
 		-i "${CAPTURE_AT#* }" -r "$TMP/ready" "$@" >"$TMP/cap" &
 	CAP_PID=$!
@@ -284,7 +283,7 @@ arrived() {
 	CAP=$(<"$TMP/cap")
 }
 
-# No qdisc of tx0 has a backlog.
+# drained: no qdisc of tx0 has a backlog
 drained() {
 	show
 	[[ ! $QS =~ \"(backlog|qlen)\":[1-9] ]]
@@ -292,8 +291,8 @@ drained() {
 
 wait_drained() { wait_for "all packets were sent" drained; }
 
-# holding PACKETS ARGUMENTS...: send() so many packets, until all of them are held at
-# once.  A guest that stops for a moment may need another attempt.
+# holding PACKETS ARGUMENTS...: send() that number of packets, all of which are then held.
+# If the guest stops for a moment, that may take more than one attempt.
 holding() {
 	local packets=$1 tries
 
@@ -309,7 +308,7 @@ holding() {
 }
 
 # Definitions for the conditions of expect().  .q is the first reframer, .r its own
-# statistics; all_accounted and root_empty are for trees.
+# statistics; all_accounted and root_empty are for trees of qdiscs.
 JQ_DEFS='
 def drops: [.r.drops[]] | add;
 def released: [.r.releases[]] | add;
@@ -328,7 +327,8 @@ def complete: in_order and .cap.missing == 0 and
 .q = ((.qs // []) | map(select(.kind == "reframer"))[0]) | .r = .q.reframer |
 '
 
-# expect CONDITION...: jq conditions over .gen .cap .qs .q .r .list, which must all hold
+# expect CONDITION...: fail unless all these jq conditions over .gen .cap .qs .q .r .list
+# are true
 expect() {
 	local state prog="" cond i=0 bad
 
@@ -341,11 +341,11 @@ expect() {
 	[ -z "$bad" ] || fail "not so: $bad"$'\n'"over $state"
 }
 
-# too_slow WHAT: WHAT has failed; on a slow machine, skip the rest of the test
+# too_slow WHAT: this has failed; on a slow machine, skip the rest of the test
 too_slow() { [ "${KSFT_MACHINE_SLOW:-}" != yes ] || skip "too slow for $1"; }
 
-# timely CONDITION...: as expect(), for conditions that depend on how fast packets arrive.
-# On a machine that is too slow, the rest of the test is skipped.
+# timely CONDITION...: as expect(), for conditions that depend on how fast packets come.
+# If they fail on a slow machine, the rest of the test is skipped.
 timely() {
 	if [ "${KSFT_MACHINE_SLOW:-}" = yes ]; then
 		(expect "$@") >/dev/null || too_slow "$1"
@@ -353,10 +353,10 @@ timely() {
 	expect "$@"
 }
 
-# until_on_time COMMAND...: the command sends packets through a new reframer and waits for
-# them.  It is repeated if the guest's timer was a tick late, as one in a hundred is; a
-# qdisc that sends too late does so each time.  ON_TIME is a condition on the statistics
-# which holds if all timers were in time.
+# until_on_time COMMAND...: run the command, which sends packets through a new reframer,
+# until its timers were on time, at most six times.  One timer in a hundred is a tick late
+# because of the guest; a qdisc that sends too late does so in every attempt.  ON_TIME is
+# in the statistics if no timer was late.
 ON_TIME='"late_max_ns":0,'
 until_on_time() {
 	local tries
@@ -373,8 +373,8 @@ on_time() {
 	expect complete accounted empty_now '.r.hold.late_max_ns == 0'
 }
 
-# left_at TIMES: when each packet of flowgen -x, captured to $TMP/list, must have left.
-# N+NS: so many ns after packet N of the list was sent
+# left_at TIMES: for each packet of flowgen -x, captured in $TMP/list, check when it left:
+# N+NS is NS ns after packet N of the list was sent
 left_at() {
 	sort -nk3 "$TMP/list" | awk -v want="$1" '
 		{ sent[NR - 1] = $3; left[NR - 1] = $4 }
@@ -396,7 +396,7 @@ cleanup() {
 	for job in $(jobs -p); do
 		kill "$job" 2>/dev/null || true
 	done
-	# whether there is one or not
+	# the replacement makes sure that there is one to delete
 	if kill -0 "$TC_PID" 2>/dev/null; then
 		tell "qdisc replace dev tx0 root pfifo
 			qdisc del dev tx0 root"
@@ -405,7 +405,7 @@ cleanup() {
 
 # For tests of reframer as the leaf of classes
 
-# pass CLASS...: all packets sent to these classes arrive in order
+# pass CLASS...: send to these classes: all packets arrive, in order
 pass() {
 	local class sent=0
 
@@ -420,10 +420,10 @@ pass() {
 		root_empty
 }
 
-# hold_in CLASS: 16 packets, for 100 ms
+# hold_in CLASS: send 16 packets there, to be held for 100 ms
 hold_in() { holding 16 -p "$1" -F 8 -n 2; }
 
-# class_goes CLASS OTHER: delete a class with the packets it holds; the other still works
+# class_goes CLASS OTHER: delete a class that holds packets; the other one still works
 class_goes() {
 	hold_in "$1"
 	class del dev tx0 classid "$1"
@@ -432,8 +432,8 @@ class_goes() {
 	pass "$2"
 }
 
-# transfer BYTES: over local TCP, in packets of many segments; every byte is checked.
-# TCPXFER is the path of the program.
+# transfer BYTES: send them by local TCP, in packets of many segments, and check each.
+# Needs TCPXFER, the program.
 transfer() {
 	local bytes=$1 pid
 
@@ -450,12 +450,12 @@ transfer() {
 		fail "received $(<"$TMP/received")"
 }
 
-# Lines that a test must not cause in the kernel log
+# Signs of a bug in the kernel log
 LOG_BAD='[^]]*(WARNING|BUG|\] RIP: |\] Call Trace:|ref_tracker: |UBSAN: |unreferenced object|soft lockup|unregister_netdevice: waiting)[^]]*'
 
 QFQ_WARNING="qfq_dequeue: non-workconserving leaf"
 
-# bad_log LOG: print the first sign of a bug in a part of the kernel log
+# bad_log LOG: print the first sign of a bug in this part of the kernel log
 bad_log() {
 	local log=$1 before
 
@@ -465,12 +465,12 @@ bad_log() {
 		log=${log#*"$QFQ_WARNING"}
 		log="${before%cut here*}${log#*end trace}"
 	fi
-	# scripts/check-log knows whose race it is
+	# scripts/guests/check-log decides whether a race is reframer's
 	log=${log//BUG: KCSAN/race}
 	[[ ! $log =~ $LOG_BAD ]] || echo "${BASH_REMATCH[0]}"
 }
 
-# Names of tests that differ from those of their functions
+# Titles of tests, where they differ from the function's name
 declare -A TITLES
 
 run_one() {
@@ -520,7 +520,7 @@ need() {
 	done
 }
 
-# helper NAME: its path in HELPER
+# helper NAME: HELPER becomes the path of this program
 helper() {
 	local dir
 

@@ -1,13 +1,13 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# Limits: packets and memory stay within their limits, and the largest flow loses
-# packets.
+# Limits: packets and memory stay within their limits, and the largest flow is the one that
+# loses packets.
 
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$0")/lib.sh"
 
 # flood OPTIONS...: eight flows send 4 packets, and 4 more while another flow sends 600,
-# faster than the qdisc can send them.  The packets of the eight are the oldest.
+# faster than the parent takes them.  The packets of the eight are the oldest.
 flood() {
 	throttled delay 1ms slack 1ms "$ALWAYS" "$@"
 	capture -c
@@ -40,7 +40,7 @@ test_a_flood_over_the_memory_limit() {
 	expect '.r.memory_bytes > 40000 and .r.memory_bytes <= 80 * 1024'
 }
 
-# memory KIND OPTIONS...: memory of 4 flows of 32 packets that cannot leave
+# memory KIND OPTIONS...: MEMORY becomes what 4 flows of 32 packets take in the queue
 memory() {
 	tell "qdisc add dev tx0 root handle 1: tbf rate 100bit burst 1600b limit 100mb
 		qdisc add dev tx0 parent 1:1 handle 10: $*"
@@ -51,8 +51,8 @@ memory() {
 	qdisc del dev tx0 root
 }
 
-# reframer counts the same memory as fq_codel: depending on the kernel, this includes
-# memory charged to the sender's socket.
+# reframer counts the same memory as fq_codel.  Whether packets that a socket pays for
+# count depends on the kernel.
 test_memory_as_fq_codel_counts_it() {
 	local theirs
 
@@ -79,7 +79,7 @@ test_two_floods_share_the_loss() {
 		'.cap.counts[0] > 20 and .cap.counts[1] > 20'
 }
 
-# The oldest packets are dropped, so the newest arrive.
+# The oldest packets are dropped, so that the newest ones arrive.
 test_the_head_is_dropped() {
 	throttled delay 100ms slack 100ms limit 20 "$ALWAYS"
 	capture -L "$TMP/list"
@@ -93,7 +93,7 @@ test_the_head_is_dropped() {
 		{ last = $2 }' || fail "the last 20 have gaps"
 }
 
-# Every option at its minimum and maximum: nothing crashes, stalls or is miscounted.
+# With extreme values of all limits, nothing crashes, stalls or is miscounted.
 test_tiny_limits() {
 	local limits
 
@@ -121,14 +121,14 @@ test_limits_are_seldom_reached() {
 	expect complete 'drops == 0 and .r.releases.pressure == 0'
 }
 
-# used: kernel memory that cannot be reclaimed, to USED
+# used: USED becomes the kernel memory that cannot be reclaimed
 used() {
 	USED=$(awk '/^(SUnreclaim|VmallocUsed):/ { kb += $2 } END { print kb * 1024 }' \
 		/proc/meminfo)
 }
 
-# A reframer itself takes 72 bytes for each flow and little else; the allocator rounds
-# this up to a power of two.
+# A reframer itself takes 72 bytes for each flow and little else; the allocator rounds the
+# table up to a power of two.
 test_the_table() {
 	local flows before i lines="qdisc add dev tx0 root handle 1: mq"
 
@@ -155,7 +155,7 @@ test_the_table() {
 	wait_for "the tables are given back" used_again "$before"
 }
 
-# used_again BYTES: the same amount is used again, within half a table
+# used_again BYTES: the used memory is BYTES again, within half a table
 used_again() {
 	used
 	[ $((USED - $1)) -lt 2400000 ]

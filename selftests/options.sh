@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# Options: tc shows the values that it has set, and an invalid value changes nothing.
+# Options: tc shows the values that it has set, and refused values change nothing.
 
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$0")/lib.sh"
@@ -9,7 +9,7 @@ DEFAULTS='{"delay":64000,"slack":"auto","burst":64,"burst_bytes":65536,
 	"limit":10240,"memory_limit":33554432,"flows":1024,
 	"key":"flow","adaptive":true,"push":true}'
 
-# Arguments of tc, and how the result differs from the defaults
+# Options for tc | the differences to the default options in JSON
 GOOD=(
 	'delay 1ms|"delay":1000000'
 	'slack 10us|"slack":10000'
@@ -49,7 +49,7 @@ GOOD=(
 	'delay 1us slack 1ns burst 2 burst_bytes 257 limit 3 memory_limit 4097 flows 9 key hosts noadaptive nopush|"delay":1000,"slack":1,"burst":2,"burst_bytes":257,"limit":3,"memory_limit":4097,"flows":16,"key":"hosts","adaptive":false,"push":false'
 )
 
-# Arguments of tc, and the kernel's answer
+# Options for tc | the error message
 BAD=(
 	'delay 100000001ns|delay 100000001 ns not in 0..100000000 ns'
 	'delay 4294967295ns|delay 4294967295 ns not in 0..100000000 ns'
@@ -80,7 +80,7 @@ batch() {
 	ERR=$(<"$TMP/err")
 }
 
-# same GOT EXPECTED: two JSON arrays, compared entry by entry
+# same GOT EXPECTED: compare two JSON arrays
 same() {
 	jq -en --argjson got "$1" --argjson want "$2" '$got == $want' >/dev/null ||
 		fail "got      $1"$'\n'"expected $2"
@@ -120,7 +120,7 @@ test_each_by_change() {
 	same "$OUT" "$(merged "${want#,}")"
 }
 
-# The slack that was set, and the slack in effect when the timer has never been late
+# The slack that was set, and the effective slack, if the timer has never been late
 test_slack() {
 	local command want=""
 
@@ -164,7 +164,7 @@ test_switches_back_and_forth() {
 		'[["mark",false,false],["mark",true,false],["flow",false,true],["flow",true,false]]'
 }
 
-# refused COMMAND: fails for every value of BAD, with its message, and changes nothing
+# refused COMMAND: each value of BAD is refused, with its message
 refused() {
 	local i messages
 
@@ -173,7 +173,7 @@ refused() {
 		echo "qdisc show dev tx0"
 	done >"$TMP/commands"
 	batch <"$TMP/commands"
-	# an "Error:" each, in the order of the commands
+	# one "Error:" for each command, in their order
 	mapfile -t messages < <(grep '^Error: ' <<<"$ERR")
 	[ "${#messages[@]}" = "${#BAD[@]}" ] ||
 		fail "${#messages[@]} messages for ${#BAD[@]} bad values: $ERR"
@@ -185,7 +185,7 @@ refused() {
 
 test_bad_values_at_creation() {
 	refused add
-	# No qdisc was created; the device has its default one.
+	# No reframer was created; the device has its default qdisc.
 	jq -se 'all(.[]; .[0].kind != "reframer")' "$TMP/out" >/dev/null ||
 		fail "there is a qdisc: $(<"$TMP/out")"
 }
@@ -197,7 +197,7 @@ test_bad_values_by_change() {
 		'[range($n) | $d]')"
 }
 
-# change_by_number ATTRIBUTE VALUE: set an option that tc sets by keyword; prints the answer
+# change_by_number ATTRIBUTE VALUE: set what tc only sets by keywords; print the answer
 change_by_number() {
 	in_tx python3 - "$1" "$2" <<-'END'
 		import socket, struct, sys
@@ -234,14 +234,14 @@ test_words_have_ranges_too() {
 	done
 	show
 	[ "$QS" = "$before" ] || fail "changed: $before to $QS"
-	# a valid one, set in the same way
+	# set a valid value in the same way
 	answer=$(change_by_number 8 5)
 	[[ $answer == 0* ]] || fail "answer: $answer"
 	show
 	expect '.q.options.key == "mark"'
 }
 
-# A module refuses an option that it does not know.
+# An option of a newer tc is refused, not ignored.
 test_unknown_options_are_refused() {
 	local attribute answer before
 
@@ -286,13 +286,13 @@ test_nonsense_is_refused() {
 			2>"$TMP/err"; then
 			fail "accepted: $bad"
 		fi
-		[ -s "$TMP/err" ] || fail "refused without a word: $bad"
+		[ -s "$TMP/err" ] || fail "refused without a message: $bad"
 	done
 	show
 	[ "$QS" = "$before" ] || fail "changed: $before to $QS"
 }
 
-# tc checks the type of a value; the module checks its range.
+# The plugin checks the type of a value and prints it; the module checks the range.
 test_what_tc_wants() {
 	local bad
 
@@ -311,7 +311,7 @@ test_what_tc_wants() {
 	done
 }
 
-# What `tc qdisc show` prints can be given to `tc qdisc add`.
+# `tc qdisc add` accepts what `tc qdisc show` prints.
 test_show_can_be_given_back() {
 	local config text before
 
@@ -328,7 +328,7 @@ test_show_can_be_given_back() {
 		show
 		[ "$QS" = "$before" ] ||
 			fail "\"$text\" gives $QS instead of $before"
-		# and means the same
+		# and has the same effect: the delay can become shorter
 		[[ $config == *slack* ]] || qdisc change dev tx0 root reframer delay 1ns
 		qdisc del dev tx0 root
 	done

@@ -1,14 +1,14 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# Order: the packets of a flow always leave in the order in which they arrived.
+# Order: the packets of a flow always leave in the order in which they came.
 
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$0")/lib.sh"
 
-# The receiver's ring may overflow, so capture what leaves the qdisc.
+# The receiver's ring may overflow, so capture right behind the qdisc.
 CAPTURE_AT="$TX tx0"
 
-# Offset of the number in the flow, in the IP packets of flowgen
+# The offset in flowgen's IP packets of the packet's number in its flow
 SEQ_AT=36
 
 test_random_order() {
@@ -24,7 +24,8 @@ test_random_order() {
 	done
 }
 
-# The defaults: a flow is sometimes held, and every eighth packet flushes its flow.
+# Default options: flows are held sometimes, and every eighth packet is a control packet,
+# which releases its flow.
 test_defaults() {
 	local gap seq=0
 
@@ -46,7 +47,7 @@ test_defaults() {
 			.deadline > 0' '.r.holds.paid > 0'
 }
 
-# Packets join flows that are being sent; flows become full.
+# Packets join flows that are being sent, and flows become full.
 test_small_bursts() {
 	reframer delay 10ms slack 10us burst 3 "$ALWAYS"
 	capture
@@ -77,7 +78,7 @@ test_more_flows_than_slots_and_small_bursts() {
 	timely '.r.collisions > 0'
 }
 
-# slow OPTIONS...: the limits are reached
+# slow OPTIONS...: send so fast that limits are reached
 slow() {
 	throttled delay 1ms slack 1ms "$ALWAYS" "$@"
 	capture
@@ -103,8 +104,8 @@ test_over_limit_with_collisions() {
 	timely '.r.drops.limit > 400' '.r.collisions > 0'
 }
 
-# under_change CONFIG...: apply each in turn, repeatedly, under traffic.  Virtual time
-# advances only while the sender sleeps.
+# under_change CONFIG...: change to one after the other, again and again, under traffic.
+# Virtual time runs only while the sender sleeps.
 under_change() {
 	local ms=2000 pid n=0 config
 
@@ -138,7 +139,7 @@ test_change_under_traffic() {
 		"delay 100us slack 100us memory_limit 32mb"
 }
 
-# With any key, packets with the same addresses and ports are one flow.
+# With any key, packets with the same addresses and ports belong to one flow.
 test_key_change_under_traffic() {
 	reframer delay 1ms
 	under_change "key src noadaptive delay 5ms burst 64" "key mark burst 4" \
@@ -147,7 +148,7 @@ test_key_change_under_traffic() {
 	expect '.cap.missing == 0 and drops == 0'
 }
 
-# Packets queued under an old key are sent before all others.
+# Packets that were queued under an older key leave before all others.
 test_key_change_with_a_backlog() {
 	local key seq=0 queued
 

@@ -1,25 +1,25 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# Parents: reframer as the leaf of classful qdiscs.  A parent that expects a child to
-# have a packet ready stops until the deadline.  No packet may be lost, stuck or
+# Parents: reframer as the leaf of classful qdiscs.  Parents that expect a child to be
+# work-conserving stop until the deadline.  No packet may be lost, stay behind or be
 # miscounted, whatever is deleted in the meantime.
 
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$0")/lib.sh"
 
-# Long enough for a guest to send the packets of pass()
+# A time in which any guest sends the packets of pass()
 WINDOW=50ms
 ! virtual_time || WINDOW=2ms
 
-# parent SETUP LEAF_OPTIONS: SETUP is made of tc commands, classes 1:1 and 1:2
-# get a reframer each
+# parent SETUP LEAF_OPTIONS: run SETUP, commands of tc, then add a reframer below each of
+# its classes 1:1 and 1:2
 parent() {
 	tell "$1
 		qdisc add dev tx0 parent 1:1 handle 10: reframer $2
 		qdisc add dev tx0 parent 1:2 handle 20: reframer $2"
 }
 
-# life SETUP [CLASSES_CAN_GO]: all that can happen to a leaf
+# life SETUP [CLASSES_CAN_GO]: traffic, changes and deletion of leaves below this parent
 life() {
 	forwarded
 	parent "$1" "delay $WINDOW $ALWAYS"
@@ -28,11 +28,11 @@ life() {
 	expect 'all(.qs[] | select(.kind == "reframer");
 		.reframer.locality_out >= 4)'
 
-	# A packet that is not due, and a control packet
+	# one leaf holds packets, the other does not
 	qdisc change dev tx0 parent 1:1 reframer delay 0
 	pass 1:1 1:2
 
-	# the child is deleted with its packets
+	# delete the leaf with packets in it
 	qdisc change dev tx0 parent 1:2 reframer delay 100ms
 	hold_in 1:2
 	qdisc del dev tx0 parent 1:2
@@ -42,13 +42,13 @@ life() {
 	qdisc add dev tx0 parent 1:2 handle 20: reframer delay $WINDOW "$ALWAYS"
 	pass 1:2 1:1
 
-	# the class is deleted with its child
+	# delete its class with packets in it
 	if [ $# -gt 1 ]; then
 		qdisc change dev tx0 parent 1:1 reframer delay 100ms
 		class_goes 1:1 1:2
 	fi
 
-	# a leaf that drops every packet, even the one just enqueued
+	# a leaf that drops each packet, also the one that is being enqueued
 	qdisc change dev tx0 parent 1:2 reframer memory_limit 1
 	send -p 1:2 -F 8 -n 4
 	show
@@ -58,7 +58,7 @@ life() {
 	wait_drained
 	expect all_accounted root_empty
 
-	# and the whole tree, with packets held
+	# delete the whole tree with packets held
 	qdisc change dev tx0 parent 1:2 reframer limit 100 delay 100ms
 	hold_in 1:2
 	qdisc del dev tx0 root
@@ -91,7 +91,7 @@ test_qfq() {
 		class add dev tx0 parent 1: classid 1:2 qfq weight 10" classes
 }
 
-# Emptied by drops while the parent's class was active
+# Drops empty the leaf while the parent's class is active.
 test_emptied_by_drops() {
 	local kind setup
 
@@ -126,7 +126,7 @@ test_tbf() {
 	pass 1:1
 }
 
-# One qdisc for each queue, independent of the others
+# One reframer for each queue of mq.
 test_mq() {
 	local i
 

@@ -1,16 +1,16 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# Push and control: packets that flush their flow leave at once, to the nanosecond,
-# behind the packets that their flow holds and with no other flow.
+# Push and control: packets that must not wait leave at once, to the nanosecond, together
+# with the packets of their flow that are held before them, and no others.
 #
-# Needs virtual time; bound.sh explains how times are chosen.
+# Needs virtual time; for the choice of times see bound.sh.
 
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$0")/lib.sh"
 
 need_virtual_time
 
-# send_list LIST: of TCP packets (flowgen -x); through a new reframer
+# send_list LIST: send TCP packets (flowgen -x) through a new reframer
 send_list() {
 	# shellcheck disable=SC2086 # words
 	reframer delay 64us slack 0 noadaptive ${OPTIONS-}
@@ -20,16 +20,16 @@ send_list() {
 	arrived
 }
 
-# sent LIST LEAVES: see left_at
+# sent LIST LEAVES: send the list; LEAVES is for left_at
 sent() {
 	on_time send_list "$1"
 	qdisc del dev tx0 root
 	left_at "$2"
 }
 
-# messages REASON CASE...: for each case a flow of three packets.  The last one,
-# FLAGS/KIND, releases all three, or none of them if REASON is deadline.  The first two
-# have no flags, and are of the same kind unless $EARLIER names another.
+# messages REASON CASE...: for each case a flow of three packets.  The last one has FLAGS
+# and is of KIND (FLAGS/KIND); it releases all three, unless REASON is deadline.  The first
+# two have no flags, and are of the same kind, or of $EARLIER if that is set.
 messages() {
 	local reason=$1 case first list="" leaves="" n=0 at
 
@@ -67,7 +67,7 @@ test_wherever_the_flags_are() {
 	messages deadline "${TCP[@]/#/A/}"
 }
 
-# Fragments, other protocols than TCP, and headers behind more than are parsed
+# Fragments, other protocols than TCP, and TCP headers that are too deep
 test_what_ends_no_message() {
 	messages deadline P/ip4first.tcp P/ip4later.tcp P/ip4far.tcp \
 		P/vlan.ip4first.tcp P/ip6.first.tcp P/ip6.later.tcp \
@@ -77,7 +77,7 @@ test_what_ends_no_message() {
 		P/ip6.route.route.route.route.route.route.route.route.route.tcp
 }
 
-# Frames that end just before the flags, just behind them, and in other headers
+# Frames that end right before the flags, right behind them, and in other headers
 test_headers_that_are_cut_off() {
 	LENGTH=71 messages deadline P/ip4opt.tcp
 	LENGTH=72 messages push P/ip4opt.tcp
@@ -92,8 +92,7 @@ test_headers_that_are_cut_off() {
 	LENGTH=86 EARLIER=ip6.hop.echo6 messages deadline A/ip6.hop.ns
 }
 
-# With a packet socket, frames of a page and more are linear up to the Ethernet
-# header only.
+# Frames of a page or more from a packet socket: only the Ethernet header is linear.
 test_headers_that_are_not_linear() {
 	ip -n "$TX" link set dev tx0 mtu 9000
 	ip -n "$RX" link set dev rx0 mtu 9000
@@ -108,7 +107,7 @@ test_nopush() {
 		R/ip4.tcp U/ip4.tcp P/ip6.tcp P/vlan.ip4.tcp
 }
 
-# change_push OLD NEW: the change also applies to packets held before
+# change_push OLD NEW: also applies to packets that are already held
 change_push() {
 	reframer delay 99840us noadaptive "$1"
 	capture
@@ -141,7 +140,7 @@ test_other_flows_stay() {
 		'.cap.runs == 4'
 }
 
-# No packet overtakes its own flow, even while a queue builds up.
+# In a queue with a backlog, too, no packet overtakes its own flow.
 test_order_in_a_queue() {
 	local options flags list="" i
 

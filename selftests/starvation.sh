@@ -1,13 +1,13 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# Starvation: packets that are not held do not delay flows that are due.  Below a
+# Starvation: packets that are not held do not keep due flows from leaving.  Below a
 # shaper, and on a device that stops its queue, each dequeue() finds such a packet.
 #
-# Between the deadline of a flow and its first packet, at most
+# Between the deadline of a flow and the time when its first packet leaves, at most
 # 1 + (2 + k + k / 2) * burst other packets leave, where k is the number of flows that
 # were due before it.
 #
-# Needs virtual time, where all packets are sent and leave on time.
+# Needs virtual time, where all packets are sent and leave exactly on time.
 
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$0")/lib.sh"
@@ -16,14 +16,14 @@ need_virtual_time
 
 DELAY=64000
 BURST=2
-MS=500				# how long a loop goes on
+MS=500				# duration of a loop
 
 HTB="qdisc add dev tx0 root handle 1: htb default 1
 	class add dev tx0 parent 1: classid 1:1 htb rate 10mbit burst 1600b cburst 1600b"
 TBF="qdisc add dev tx0 root handle 1: tbf rate 10mbit burst 1600b limit 1mb"
 
-# loop FLOW [ARGUMENT...]: a sender that waits for an answer: PSH, and the next
-# packet when this one has left
+# loop FLOW [ARGUMENT...]: a sender in the background that waits for an answer: it sends a
+# packet with PSH, and the next one when this one has left
 loop() {
 	local flow=$1
 
@@ -33,8 +33,8 @@ loop() {
 	LOOPS+=($!)
 }
 
-# held_beside PARENT OPTIONS LOOP...: flows 0, 1 and 2 have credit.  Each sends a packet
-# while the loops, each with its arguments, keep sending.
+# held_beside PARENT OPTIONS LOOP...: holds of flows 0, 1 and 2 have paid, so each is held.
+# Each sends a packet while the loops, each with its arguments, are running.
 held_beside() {
 	local parent=$1 options=$2 place="parent 1:1" i
 
@@ -60,8 +60,8 @@ held_beside() {
 		'.r.releases.adaptive == (if .q.options.adaptive then 3 else 0 end)'
 }
 
-# in_bound: for each held flow, the packets of others that left between its deadline and
-# its first packet are within the bound
+# in_bound: check how many others left between the deadline and the first packet of each
+# held flow
 in_bound() {
 	awk -v delay=$DELAY -v burst=$BURST '
 		{ left[NR] = $4 }
@@ -114,7 +114,7 @@ test_a_device_whose_ring_is_full() {
 
 test_a_device_with_bql() {
 	slow_device 8 1000 bql=1
-	# so it takes one packet at a time
+	# lets the core send one packet at a time
 	ip netns exec "$TX" bash -c \
 		'echo 1 >/sys/class/net/tx0/queues/tx-0/byte_queue_limits/limit_max'
 	held_beside "" "" 100

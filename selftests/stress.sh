@@ -1,25 +1,25 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# Stress: everything changes under mixed traffic of two CPUs, and no packet is
-# unaccounted for, reordered, held too long or leaked.
+# Stress: random changes under mixed traffic of two CPUs.  Every packet is accounted for,
+# none is reordered or held too long, and no memory leaks.
 #
-# STRESS_SECONDS: duration in all (20).  STRESS_SEED: seed of the random changes.
+# STRESS_SECONDS: duration of all rounds (20); STRESS_SEED: seed of the random changes
 
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$0")/lib.sh"
 
 ROUND=4		# seconds of traffic between two checks of the counters
-LONGEST=5	# ms, of the delays below
-# For so long a guest with two busy emulated CPUs may stop, in ms
+LONGEST=5	# ms, the longest of the delays below
+# For how long a guest with two busy emulated CPUs may stop, in ms
 PATIENCE=2000
 [ "${KSFT_MACHINE_SLOW:-}" != yes ] || PATIENCE=20000
 
-# The receiver's ring may overflow, so capture what leaves the qdisc.
+# The receiver's ring may overflow, so capture right behind the qdisc.
 CAPTURE_AT="$TX tx0"
 
 pick() { PICK=${*:1 + RANDOM % $#:1}; }
 
-# one of each option, to CONFIG
+# any_config: CONFIG becomes a random value of each option
 any_config() {
 	local delay
 
@@ -58,8 +58,8 @@ tcp_stream() {
 	done
 }
 
-# pktgen_stream: packets of 256 flows from the kernel, until $TMP/stop.  flowcap ignores
-# them.
+# pktgen_stream: packets of 256 flows from the kernel, until $TMP/stop.  flowcap does not
+# count them as flowgen's.
 pktgen_stream() {
 	# shellcheck disable=SC2016 # for the inner shell
 	nsenter --net="/run/netns/$TX" bash -c '
@@ -80,7 +80,7 @@ pktgen_stream() {
 		"udp_src_max 1255" "flag UDPSRC_RND" 2>/dev/null || true
 }
 
-# traffic: start all kinds of traffic, on both CPUs; it ends by itself
+# traffic: start traffic of all kinds on both CPUs; it ends by itself
 traffic() {
 	local cpu
 
@@ -101,14 +101,14 @@ traffic() {
 
 flowing() { kill -0 "${PIDS[0]}" 2>/dev/null && [ ! -s "$TMP/gen.0" ]; }
 
-# A run of pktgen ends only when all its packets were accepted.
+# pktgen_stops: stop pktgen; a run ends only when all its packets were accepted
 pktgen_stops() {
 	[ ! -e /proc/net/pktgen ] ||
 		in_tx bash -c 'echo stop >/proc/net/pktgen/pgctrl'
 	! kill -0 "${PIDS[3]}" 2>/dev/null
 }
 
-# ebbed: all senders have ended; their counts are in GEN
+# ebbed: wait for the end of all traffic; GEN becomes the sum of flowgen's counters
 ebbed() {
 	wait "${PIDS[0]}" "${PIDS[1]}"
 	: >"$TMP/stop"
@@ -122,20 +122,20 @@ ebbed() {
 	! grep -v '"wrong":0' "$TMP/tcp" || fail "TCP delivered wrong bytes"
 }
 
-# transmitted: packets that the device was given, to SENT
+# transmitted: SENT becomes the number of packets that the device was given
 transmitted() {
 	SENT=$(ip -n "$TX" -s -j link show dev tx0 |
 		jq '.[0].stats64.tx | .packets + .dropped')
 }
 
-# The filters do not change which packets of flowgen are one flow: some packets become
-# control packets, one flow is dropped, and TCP has a class of its own.
+# The filters do not mix flowgen's flows: they make some packets control packets, drop one
+# flow, and put TCP into a class of its own.
 FILTERS=("u32 match u32 0 15 at 36 action skbedit priority 7"
 	"u32 match ip src 10.128.0.3/32 action drop"
 	"u32 match ip protocol 6 0xff classid 1:7")
 
-# One qdisc: every single packet is accounted for.  In the last second nothing changes
-# and all flows are held, so that holds that are too long would show.
+# One qdisc: every single packet is accounted for.  In the last second nothing changes and
+# every flow is held, so that holds that are too long would be seen.
 options_round() {
 	local n=0 filters=() i before changing
 
@@ -163,7 +163,7 @@ options_round() {
 		"burst_bytes 16mb limit 10240 memory_limit 32mb $ALWAYS"
 	ebbed
 	transmitted
-	# From 6.19 on the core itself drops packets while too many others wait for the
+	# From 6.19 on the core itself refuses packets while too many others wait for the
 	# lock of the qdisc.
 	[ -e /proc/sys/net/core/qdisc_max_burst ] || expect '.gen.refused == 0'
 	expect in_order accounted empty_now \
@@ -189,8 +189,8 @@ declare -A PARENT=(
 	[ets]="qdisc add dev tx0 root handle 1: ets bands 3 quanta 1500 1500 1500"
 )
 
-# One reframer after the other: as the root, as a leaf, replaced, with its device down.
-# Their counts of drops are deleted with them, so only the last one's can be checked.
+# One reframer after the other: as root, as leaf, replaced, with its device down.  Their
+# counters go with them, so only the last one's can be checked.
 parents_round() {
 	local n=0 kind
 
@@ -235,15 +235,15 @@ parents_round() {
 	CHANGES=$((CHANGES + n))
 }
 
-# Kernel memory that cannot be reclaimed, in kB, to USED
+# used: USED becomes the kernel memory that cannot be reclaimed, in kB
 used() {
 	echo 3 >/proc/sys/vm/drop_caches
 	USED=$(awk '/^(SUnreclaim|VmallocUsed|Percpu):/ { kb += $2 } END { print kb }' \
 		/proc/meminfo)
 }
 
-# The table of a reframer of 1024 flows takes 72 kB.  Lists of free objects come and
-# go with the load.
+# The table of a reframer of 1024 flows takes 72 kB.  The allocators' lists of free objects
+# vary with the load.
 MARGIN=2048
 
 memory_is_back_to() {
@@ -257,12 +257,12 @@ memory_is_back_to() {
 	fail "$USED kB of kernel memory are used, and $1 kB before"
 }
 
-# rounds FUNCTION: repeat it for half of the time, and compare the memory used after the
-# first round and after the last
+# rounds FUNCTION: repeat it for half of the time; the used memory after the first round
+# and after the last one is the same
 rounds() {
 	local end before
 
-	[ "$(nproc)" -gt 1 ] || skip "needs two CPUs: scripts/vm"
+	[ "$(nproc)" -gt 1 ] || skip "needs two CPUs: scripts/guests/vm"
 	modprobe -q pktgen || true
 	helper tcpxfer
 	TCPXFER=$HELPER

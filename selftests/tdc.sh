@@ -1,21 +1,21 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# tdc: cases for the kernel's tc-testing driver, our own (tdc/reframer.json) and
-# those that its authors wrote for other qdiscs (tdc/from-upstream).
+# tdc: cases for the kernel's tc-testing driver: our own (tdc/reframer.json), and the
+# kernel's cases for other qdiscs (tdc/from-upstream).
 #
-# The driver is not part of this tree: scripts/tdc brings it.  In a kernel tree,
-# TDC_DIR=tools/testing/selftests/tc-testing.
+# The driver is not part of this tree: scripts/check.d/tdc downloads it.  In a kernel tree,
+# set TDC_DIR=tools/testing/selftests/tc-testing.
 #
-# Some cases need parents whose bugs are fixed: multiq and taprio of Debian's 6.1.176
-# (but not of 6.1.192) leave a packet behind in a leaf that they peeked.
+# Some cases need parents without known bugs: multiq and taprio of Debian's 6.1.176 (fixed
+# in 6.1.192) leave a packet behind in a leaf that they have peeked.
 
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$0")/lib.sh"
 
-# Qdiscs that some cases use and some kernels lack
+# Kinds of qdiscs that some cases need and some kernels lack
 KINDS=(cbs drr ets hfsc hhf htb mqprio multiq netem plug prio qfq red sfb taprio tbf)
 
-# in_cases JQ FILE: apply one change to all cases of a file
+# in_cases JQ FILE: change all cases of a file
 in_cases() { jq "map($1)" "$2" >"$TMP/cases" && mv "$TMP/cases" "$2"; }
 
 missing_kinds() {
@@ -40,7 +40,7 @@ config() {
 	END
 }
 
-# bad_cases: the ids of cases during which the kernel warned
+# bad_cases LOG: print the ids of the cases during which the kernel warned
 bad_cases() {
 	local log=$1 id
 
@@ -51,8 +51,8 @@ bad_cases() {
 	done
 }
 
-# ktap BAD_CASES: tdc's report as KTAP, which distinguishes cases that were not run from
-# those during which the kernel warned
+# ktap BAD_CASES: print tdc's report; cases that were not run for another reason than a
+# missing qdisc, and those during which the kernel warned, have failed
 ktap() {
 	awk -v bad="$1" '
 		BEGIN {
@@ -68,7 +68,7 @@ ktap() {
 				sub(/^/, "not ")
 			case_id = $1 == "ok" ? $3 : $4
 			if ($1 == "ok" && case_id in warned) {
-				print "# the kernel log tells of a bug"
+				print "# the kernel log reports a bug"
 				sub(/^/, "not ")
 			}
 			print
@@ -81,9 +81,9 @@ echo "TAP version 13"
 [ "$UID" = 0 ] || skip_all "needs root"
 need ip "$TC" jq python3 ping sysctl dmesg unshare
 TDC=${TDC_DIR:-$HERE/../build/tdc}
-[ -e "$TDC/tdc.py" ] || skip_all "no tc-testing in $TDC: run scripts/tdc"
+[ -e "$TDC/tdc.py" ] || skip_all "no tc-testing in $TDC: run scripts/check.d/tdc"
 [ -e "$TDC/tc-tests/infra/qdiscs.json" ] ||
-	skip_all "tc-testing is older than its generic cases: run scripts/tdc"
+	skip_all "tc-testing is older than its generic cases: run scripts/check.d/tdc"
 helper flowgen
 FLOWGEN=$HELPER
 need_reframer

@@ -1,11 +1,11 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# Trace: the tracepoint reports every release, in agreement with the statistics.
+# Trace: the tracepoint reports each release, in agreement with the statistics.
 
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$0")/lib.sh"
 
-# trace_on: trace in a separate instance, which is removed at the end of the test
+# trace_on: trace in an instance of its own, which the end of the test removes
 trace_on() {
 	for TRACEFS in /sys/kernel/tracing /sys/kernel/debug/tracing ""; do
 		[ ! -d "$TRACEFS/events/reframer" ] || break
@@ -19,16 +19,16 @@ trace_on() {
 
 trace_switch() { echo "$1" >"$TRACE/events/reframer/reframer_release/enable"; }
 
-# traced: all releases so far as a JSON array in LIST
+# traced: LIST becomes a JSON array of all releases so far
 traced() {
 	LIST=$(sed -nE 's/.* reframer_release: dev=(.*) handle=(.*) hash=(0x[0-9a-f]+|0) packets=([0-9]+) bytes=([0-9]+) hold=([0-9]+) reason=([a-z]+)$/{"dev":"\1","handle":"\2","hash":"\3","packets":\4,"bytes":\5,"hold":\6,"reason":"\7"}/p' \
 		"$TRACE/trace" | jq -cs .)
-	# other lines are not from this tracepoint
+	# else a line has another format
 	[ "$(grep -c reframer_release: "$TRACE/trace")" = "$(jq length <<<"$LIST")" ] ||
 		fail "$(<"$TRACE/trace")"
 }
 
-# There is one line per release, for the first reframer of tx0.
+# One line for each release, of the first reframer of tx0
 AGREES='(.list | length) == released and
 	([.list[] | .reason] | group_by(.) | map({(.[0]): length}) | add) ==
 		(.r.releases | with_entries(select(.value > 0))) and
@@ -38,7 +38,7 @@ AGREES='(.list | length) == released and
 FROM='all(.list[]; .dev == "tx0" and .bytes == 100 * .packets) and
 	([.q.handle] == ([.list[].handle] | unique))'
 
-# see ARGUMENTS...: send(), and wait until all packets have left
+# see ARGUMENTS...: send() them and check all releases
 see() {
 	send "$@"
 	wait_drained
@@ -88,7 +88,7 @@ test_class() {
 	expect '.list | map([.hash, .packets]) == [["0x5", 4]]'
 }
 
-test_predicted() {
+test_adaptive() {
 	trace_on
 	reframer delay 10ms
 	see -F 4 -n 1 -w 0:50 -g 1000000
@@ -117,7 +117,7 @@ test_off_again() {
 	expect '.list != []'
 }
 
-# What drop monitors see: newer kernels have a drop reason, and an event for qdiscs
+# Monitors of drops: newer kernels have a drop reason, and an event of qdiscs
 test_drop_reason() {
 	local event reason
 
@@ -139,23 +139,28 @@ test_drop_reason() {
 		'.r.drops.limit > 100'
 }
 
-# watch ARGUMENTS...: scripts/trace-releases while 4 flows are sent, to $TMP/watched
+# tool NAME: TOOL becomes its path, in the tree or where it is installed
+tool() {
+	TOOL=$HERE/../tools/$1
+	[ -x "$TOOL" ] || TOOL=$(command -v "$1") ||
+		skip "$1 is neither in ../tools nor installed"
+}
+
+# watch ARGUMENTS...: run reframer-releases while 4 flows are sent; output in $TMP/watched
 watch() {
 	local enabled
 
-	[ -x "$HERE/../scripts/trace-releases" ] ||
-		skip "scripts/trace-releases is elsewhere"
-	"$HERE/../scripts/trace-releases" --seconds 3 "$@" >"$TMP/watched" &
-	enabled=$TRACEFS/instances/trace-releases-$!/events/reframer/reframer_release/enable
-	wait_for "trace-releases runs" grep -qs 1 "$enabled"
+	"$TOOL" --seconds 3 "$@" >"$TMP/watched" &
+	enabled=$TRACEFS/instances/reframer-releases-$!/events/reframer/reframer_release/enable
+	wait_for "reframer-releases runs" grep -qs 1 "$enabled"
 	send -F 4 -n 16
 	wait $!
 	[ ! -e "$enabled" ] || fail "it left its instance"
 }
 
-# How many bursts are full depends on how fast the packets arrived, so compare with the
-# statistics.
-test_trace_releases() {
+# The number of full bursts depends on the speed of the sender; compare with the statistics.
+test_reframer_releases() {
+	tool reframer-releases
 	trace_on
 	reframer delay 100ms burst 8 "$ALWAYS"
 	watch tx0
@@ -188,15 +193,14 @@ test_trace_releases() {
 		}' "$TMP/watched")"
 }
 
-test_perf_releases() {
-	[ -x "$HERE/../scripts/perf-releases" ] ||
-		skip "scripts/perf-releases is elsewhere"
+test_reframer_record() {
+	tool reframer-record
 	command -v perf >/dev/null || skip "perf is missing"
 	[ -e /proc/sys/kernel/perf_event_paranoid ] ||
 		skip "the kernel has no perf events"
 	trace_on
 	reframer delay 100ms burst 8 "$ALWAYS"
-	"$HERE/../scripts/perf-releases" 5 >"$TMP/recorded" &
+	"$TOOL" 5 >"$TMP/recorded" &
 	while kill -0 $! 2>/dev/null; do	# perf starts slowly
 		send -F 4 -n 16
 	done
@@ -207,7 +211,7 @@ test_perf_releases() {
 	[ "$(wc -l <"$TMP/recorded")" -ge 8 ] || fail "$(<"$TMP/recorded")"
 }
 
-# histogram MAP: the buckets of a map of holds.bt, and their sum
+# histogram MAP: print the sum and the buckets of a histogram of reframer-holds
 histogram() {
 	awk -v map="@$1:" '$1 == map { on = 1; next }
 		$0 == "" { on = 0 }
@@ -217,17 +221,17 @@ histogram() {
 
 module_users() { cat /sys/module/sch_reframer/refcnt; }
 
-test_holds_bt() {
+test_reframer_holds() {
 	local users packets i
 
-	[ -x "$HERE/../scripts/holds.bt" ] || skip "scripts/holds.bt is elsewhere"
+	tool reframer-holds
 	command -v bpftrace >/dev/null || skip "bpftrace is missing"
 	[ -e /sys/kernel/btf/vmlinux ] || skip "the kernel has no types for bpftrace (BTF)"
 	trace_on
 	reframer delay 100ms burst 8 "$ALWAYS"
 	users=$(module_users)
-	timeout -s INT 200 "$HERE/../scripts/holds.bt" >"$TMP/holds" 2>&1 &
-	# bpftrace starts slowly, and does not say when its probe is attached
+	timeout -s INT 200 "$TOOL" >"$TMP/holds" 2>&1 &
+	# it starts slowly, and does not print when its probe is attached
 	until [ "$(module_users)" -gt "$users" ]; do
 		kill -0 $! 2>/dev/null || fail "no probe: $(<"$TMP/holds")"
 		pause 0.1

@@ -1,18 +1,18 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# User namespaces: any user can be root of a namespace of their own.  This root can use
-# reframer there, with all its features, and can change nothing outside.
+# User namespaces: any user can become root in a new namespace, may use all of reframer
+# there, and reaches nothing outside of it.
 
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$0")/lib.sh"
 
-# nobody COMMAND...: run as a user without capabilities
+# nobody COMMAND...: run it as a user without any rights
 nobody() {
 	setpriv --reuid 65534 --regid 65534 --clear-groups --inh-caps=-all \
 		env HOME=/ "$@"
 }
 
-# Put the plugin where the user nobody can read it
+# for_nobody: put the plugin where the user nobody can read it
 for_nobody() {
 	nobody unshare -Ur true 2>/dev/null ||
 		skip "users may not make user namespaces"
@@ -22,14 +22,14 @@ for_nobody() {
 	[ -z "${TC_LIB_DIR:-}" ] || export TC_LIB_DIR=$TMP
 }
 
-# denied COMMAND...: fails with a permission error
+# denied COMMAND...: it fails for lack of rights
 denied() {
 	! "$@" >"$TMP/out" 2>&1 || fail "allowed: $*"
 	grep -qE 'not permitted|Permission denied' "$TMP/out" ||
 		fail "$*: $(<"$TMP/out")"
 }
 
-# The commands of root in a namespace of its own
+# Commands that root runs in a namespace of its own
 OWN='
 set -e
 ip link add v0 type veth peer name v1
@@ -69,14 +69,14 @@ test_in_a_namespace_of_ones_own() {
 		fail "$(<"$TMP/own")"
 	show
 	[ "$QS" = "$before" ] || fail "changed: $before"$'\n'"$QS"
-	# everything was deleted with the namespace
+	# the qdiscs that it left are destroyed with its namespace
 	wait_for "one qdisc is left" one_left
 }
 
 one_left() { [ "$(lsmod | awk '$1 == "sch_reframer" { print $3 }')" = 1 ]; }
 
-# Root of a user namespace has no capabilities in network namespaces of others; a user
-# without a namespace has none at all.
+# Root of a user namespace has no rights in the network namespaces of others, and neither
+# has a user without one.
 test_elsewhere() {
 	local before command
 

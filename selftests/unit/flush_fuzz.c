@@ -20,10 +20,10 @@ static struct {
 /* Situations that the inputs must have covered */
 enum {
 	S_FLUSH,				/* VLAN tags, version of IP, flush */
-	S_BEHIND = S_FLUSH + 3 * 2 * 3,	/* flushes behind this extension */
-	S_FRAGMENT = S_BEHIND + 5,	/* would flush, but more fragments follow */
-	S_LAST,				/* would flush, but is the last fragment */
-	S_OPTIONS,			/* flushes behind options of IPv4 */
+	S_BEHIND = S_FLUSH + 3 * 2 * 3,	/* flush behind this extension */
+	S_FRAGMENT = S_BEHIND + 5,	/* no flush only because it is not the first */
+	S_LAST,				/* or not the last fragment */
+	S_OPTIONS,			/* flush behind options of IPv4 */
 	SIGHTS
 };
 

@@ -252,7 +252,7 @@ static void test_samples(void)
 
 static void test_tcp_flags(void)
 {
-	const u32 urgent = 0x01 | 0x02 | 0x04 | 0x08 | 0x20;
+	const u32 flush = 0x01 | 0x02 | 0x04 | 0x08 | 0x20;
 	char v4[] = V4("\x45", DF, TCP) T(PSH);
 	char v6[] = V6(TCP) T(PSH);
 	enum reframer_flush want;
@@ -260,7 +260,7 @@ static void test_tcp_flags(void)
 
 	packet.name = "TCP";
 	for (flags = 0; flags < 256; flags++) {
-		want = flags & urgent ? REFRAMER_FLUSH_PUSH : REFRAMER_NO_FLUSH;
+		want = flags & flush ? REFRAMER_FLUSH_PUSH : REFRAMER_NO_FLUSH;
 		v4[20 + 13] = flags;
 		v6[40 + 13] = flags;
 		same_at(flush_of(v4, sizeof(v4) - 1, ETH_P_IP, true), want,

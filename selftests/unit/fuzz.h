@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * A fuzzer's target, fuzz_one(), is compiled twice.  With clang's libFuzzer and
- * -DLIBFUZZER it runs inputs that reach new code (`make fuzz`).  Without, it is a
- * test, which runs the inputs found that way and kept, the files of the directory
- * corpus/NAME; with FUZZ_PREFIXES, also all prefixes of them.
+ * -DLIBFUZZER (`make fuzz`), libFuzzer calls it with inputs that reach new code.
+ * Without, it is a test that calls it with the inputs that were found that way and
+ * kept, the files of the directory corpus/NAME; with FUZZ_PREFIXES, also with all
+ * prefixes of these.
  *
- * fuzz_saw() counts situations as coverage, in addition to the branches of the code.
+ * fuzz_saw() lets libFuzzer look for more than new branches of the code.
  */
 #ifndef _REFRAMER_UNIT_FUZZ_H
 #define _REFRAMER_UNIT_FUZZ_H

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The engine under traffic: how well does it group, and which flows does it delay?
+ * The engine under traffic: how well does it group, and which packets does it delay?
  *
- * Calls the engine as the qdisc does, with recorded arrivals (tables/) and with
- * synthetic ones, and with a clock of its own: only waiting takes time, the timer is
- * exact, and the device takes every packet at once.  All runs are repeatable.
+ * Feeds the engine as the qdisc does, with recorded arrivals (tables/) and synthetic
+ * ones, in simulated time: only waiting takes time, the timer is exact, and the
+ * device accepts every packet.  All runs are repeatable.
  * docs/adaptive.md has the results.
  *
- * Predictors other than the engine's are in this file.  They see every packet, run
- * with `noadaptive`, and turn packets that they would not hold into control packets,
- * so that all runs differ only in the decisions.
+ * Other predictors than the engine's own are here: they see every packet and turn
+ * those that they would not hold into control packets, with `noadaptive`.  So all
+ * runs differ only in these decisions.
  */
 #include <stdlib.h>
 
@@ -431,7 +431,7 @@ static double per_packet(u64 n)
 
 /*
  * The longest bursts that the delay allows: a flow's first packet opens a
- * window; a full burst or a flush closes it.
+ * window, a full burst or a flush closes it.
  */
 static double optimum(const struct traffic *t)
 {
@@ -597,7 +597,7 @@ static void changing(struct traffic *t)
 	}
 }
 
-/* tables/NAME.txt: lines of "ns flow bytes [P|E]", and comments */
+/* tables/NAME.txt: lines of "ns flow bytes [P|C]", and comments */
 static void recorded(struct traffic *t, const char *name)
 {
 	char path[256], line[256], flush;
@@ -617,12 +617,12 @@ static void recorded(struct traffic *t, const char *name)
 			continue;
 		flush = 0;
 		n = sscanf(line, "%llu %u %u %c", &at, &flow, &bytes, &flush);
-		if (n < 3 || (n == 4 && flush != 'P' && flush != 'E')) {
+		if (n < 3 || (n == 4 && flush != 'P' && flush != 'C')) {
 			fprintf(stderr, "%s: %s", path, line);
 			exit(1);
 		}
 		arrive(t, at, flow, bytes, flush == 'P' ? REFRAMER_FLUSH_PUSH :
-		       flush == 'E' ? REFRAMER_FLUSH_CONTROL : REFRAMER_NO_FLUSH,
+		       flush == 'C' ? REFRAMER_FLUSH_CONTROL : REFRAMER_NO_FLUSH,
 		       false);
 	}
 	fclose(f);
