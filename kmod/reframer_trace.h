@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Tracepoints, for perf and bpftrace: see scripts/trace-releases */
+/* Tracepoints, for perf and bpftrace: see tools/ */
 #undef TRACE_SYSTEM
 #define TRACE_SYSTEM reframer
 
