@@ -296,11 +296,11 @@ test_nonsense_is_refused() {
 test_what_tc_wants() {
 	local bad
 
-	for bad in "delay x|a time of less than 4.29s" "delay 5s|a time of less than 4.29s" \
-		   "slack x|a time of less than 4.29s, nor auto" \
-		   "burst_bytes 5gb|a size of less than 4Gb" \
-		   "limit 1.5|a whole number of at most 32 bits" \
-		   "limit 4294967296|a whole number of at most 32 bits"; do
+	for bad in "delay x|a time below 4.29s" "delay 5s|a time below 4.29s" \
+		   "slack x|auto or a time below 4.29s" \
+		   "burst_bytes 5gb|a size below 4Gb" \
+		   "limit 1.5|an unsigned 32-bit integer" \
+		   "limit 4294967296|an unsigned 32-bit integer"; do
 		# shellcheck disable=SC2086 # words
 		! "$TC" -n "$TX" qdisc add dev tx0 root reframer ${bad%%|*} \
 			2>"$TMP/err" || fail "accepted: $bad"

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The options and statistics of the reframer qdisc in tc.
+ * tc plugin for the reframer qdisc: parses its options, prints its options and
+ * statistics.
  *
- * Options are sent only if given, so the module's own defaults hold, and the
- * module alone knows their ranges: its message names the culprit.  Attributes
- * that are missing (an older module) are not printed, those not known (a newer
- * one) are skipped.
+ * Only options that the user gave are sent, so the module's defaults apply.  Only
+ * the module knows the ranges; its error message names the option and the range.
+ * The module may be older or newer than this plugin: attributes that are missing
+ * are not printed, unknown ones are skipped.
  */
 #include <limits.h>
 #include <stdlib.h>
@@ -20,7 +21,7 @@
 
 enum unit { TIME, SLACK, SIZE, COUNT, KEY, FLAG };
 
-/* in the order in which they are printed */
+/* In the order in which they are printed */
 static const struct option {
 	const char *name;
 	int attr;
@@ -69,9 +70,9 @@ static void explain(void)
 }
 
 /*
- * In the largest unit that divides the value: unlike what sprint_time64() and
- * sprint_size() write, this gives the same value when it is parsed again.  A
- * key that only a newer module knows is a number.
+ * Print a value in the largest unit that divides it, so that parsing the text
+ * gives the same value again; sprint_time64() and sprint_size() round.  A key that
+ * this plugin does not know is printed as a number.
  */
 static const char *exact(enum unit unit, __u64 value, char *buf)
 {
@@ -102,9 +103,10 @@ static const char *exact(enum unit unit, __u64 value, char *buf)
 }
 
 /*
- * get_time64() and get_size() know the units but wrap or truncate without a
- * word, "5gb" to 1 GiB.  So they are asked only what one unit is worth.  The
- * exponent keeps a second fraction ("1.5.5") from being taken for a unit.
+ * get_time64() and get_size() know the units but silently wrap or truncate large
+ * values: "5gb" becomes 1 GiB.  So they only convert one unit, and the number is
+ * parsed here.  The exponent in "1e0" makes them refuse "1.5.5", whose suffix is
+ * ".5".
  */
 static int parse_scaled(enum unit unit, const char *arg, __u32 *value)
 {
@@ -160,10 +162,10 @@ static int parse_slack(const char *arg, __u32 *value)
 static int parse_value(const struct option *opt, const char *arg, __u32 *value)
 {
 	static const char * const what[] = {
-		[TIME] = "a time of less than 4.29s",
-		[SLACK] = "a time of less than 4.29s, nor auto",
-		[SIZE] = "a size of less than 4Gb",
-		[COUNT] = "a whole number of at most 32 bits",
+		[TIME] = "a time below 4.29s",
+		[SLACK] = "auto or a time below 4.29s",
+		[SIZE] = "a size below 4Gb",
+		[COUNT] = "an unsigned 32-bit integer",
 	};
 	int err;
 
@@ -173,7 +175,7 @@ static int parse_value(const struct option *opt, const char *arg, __u32 *value)
 	}
 	if (opt->unit == KEY)
 		return parse_key(arg, value);
-	/* get_u32() takes -1 for the largest number where long has 32 bits */
+	/* where long has 32 bits, get_u32() accepts -1 as the largest number */
 	if (*arg == '-')
 		err = -1;
 	else if (opt->unit == COUNT)
@@ -188,7 +190,7 @@ static int parse_value(const struct option *opt, const char *arg, __u32 *value)
 	return err;
 }
 
-/* A flag is given as its name, or that with "no" before it. */
+/* A flag is set by its name and cleared by the name with the prefix "no". */
 static const struct option *find_option(const char *name)
 {
 	size_t i;
@@ -243,7 +245,7 @@ static int reframer_parse_opt(struct qdisc_util *qu, int argc, char **argv,
 	return 0;
 }
 
-/* A number of either width, should a later module need a wider one. */
+/* Accepts u32 and u64, in case a later module widens an attribute. */
 static bool read_number(const struct rtattr *attr, __u64 *value)
 {
 	__u32 narrow;
@@ -323,9 +325,9 @@ static int reframer_print_opt(struct qdisc_util *qu, FILE *f,
 }
 
 /*
- * The statistics, decoded.  Text and JSON say the same, in the same order;
- * in JSON all is below one key, because tc merges it into the object of the
- * qdisc, which has "packets", "drops" and others of its own.
+ * The statistics.  Text and JSON have the same content in the same order.  In JSON
+ * everything is below one key: tc merges the output into the object of the qdisc,
+ * which has its own "packets", "drops" and others.
  */
 struct stats {
 	struct rtattr **tb;
@@ -348,7 +350,7 @@ static __u64 number(const struct stats *st, int attr)
 	return read_number(st->tb[attr], &value) ? value : 0;
 }
 
-/* The entries of a histogram, 0 if there is none or it makes no sense. */
+/* Number of entries of a histogram; 0 if it is missing or malformed */
 static size_t hist_len(const struct stats *st, int attr)
 {
 	size_t size = st->tb[attr] ? RTA_PAYLOAD(st->tb[attr]) : 0;
@@ -407,13 +409,13 @@ static void json_hist(const struct stats *st, int attr)
 	close_json_array(PRINT_JSON, NULL);
 }
 
-/* Numbers of one kind: "releases deadline 3 full 5 pressure 0" */
+/* One number of a group such as "releases deadline 3 full 5 pressure 0" */
 struct field {
 	const char *name;
 	int attr;
 };
 
-/* A time's key in JSON says its unit. */
+/* In JSON, the key of a time ends in its unit. */
 static void print_field(const struct stats *st, const struct field *field)
 {
 	bool time = field->attr == TCA_REFRAMER_STATS_TIMER_LATENCY ||
@@ -453,7 +455,7 @@ static void print_group(struct stats *st, const char *title,
 		close_json_object();
 }
 
-/* One more number, on the line of the group before it. */
+/* A number on the line of the group before it */
 static void print_single(struct stats *st, const char *name, int attr)
 {
 	if (has(st, attr))
@@ -534,7 +536,7 @@ static void print_hold(struct stats *st)
 {
 	static const int hist = TCA_REFRAMER_STATS_HOLD_HIST;
 	size_t i, len = hist_len(st, hist);
-	/* every release, also for reasons that only a newer module knows */
+	/* all releases, including those for reasons unknown to this plugin */
 	__u64 releases = hist_total(st, hist);
 	__u64 sum = number(st, TCA_REFRAMER_STATS_HOLD_SUM);
 	__u64 mean = ratio(sum, releases) + 0.5;
@@ -667,7 +669,7 @@ static void print_class(struct stats *st, struct rtattr *nest)
 		text_time(st, "age", age);
 }
 
-/* tc calls it for a qdisc and for its classes, and does not say for which. */
+/* tc calls this for a qdisc and for its classes without saying which it is. */
 static int reframer_print_xstats(struct qdisc_util *qu, FILE *f,
 				 struct rtattr *xstats)
 {
@@ -691,7 +693,7 @@ static int reframer_print_xstats(struct qdisc_util *qu, FILE *f,
 	return 0;
 }
 
-/* Without this, tc would say that the qdisc is classless. */
+/* Without this function tc would call the qdisc classless. */
 static int reframer_parse_copt(struct qdisc_util *qu, int argc, char **argv,
 			       struct nlmsghdr *n, const char *dev)
 {
@@ -702,7 +704,7 @@ static int reframer_parse_copt(struct qdisc_util *qu, int argc, char **argv,
 	(void)dev;
 
 	fprintf(stderr,
-		"Classes of reframer come of themselves, with their packets.\n");
+		"reframer creates and deletes its classes itself.\n");
 	return -1;
 }
 
