@@ -439,7 +439,7 @@ static int reframer_parse(struct reframer_config *conf, struct nlattr *opt,
 		return 0;
 	if (tb[TCA_REFRAMER_SLACK]) {
 		NL_SET_ERR_MSG_FMT_MOD(extack,
-				       "slack %u ns not in 0..%u ns (delay), nor auto",
+				       "slack %u ns not in 0..%u ns (the delay), or auto",
 				       conf->slack, conf->delay);
 		NL_SET_BAD_ATTR(extack, tb[TCA_REFRAMER_SLACK]);
 		return -ERANGE;
