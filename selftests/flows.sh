@@ -12,7 +12,7 @@ CAPTURES=$HERE/captures
 
 # Captures of one flow each
 ONE_FLOW=(untagged-tcp options-tcp vlan-tcp vlan-train vlan-pcp qinq-tcp label-tcp
-	vlan-label-tcp mpls-tcp vlan-pppoe-tcp llc vlan-llc gre-seq gre-key-seq)
+	vlan-label-tcp 6in4-label-tcp mpls-tcp vlan-pppoe-tcp llc vlan-llc gre-seq gre-key-seq)
 
 frames() { in_tx "$FRAMES" "$@"; }
 
