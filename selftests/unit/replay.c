@@ -67,6 +67,7 @@ struct arrival {
 	u32 number;		/* keeps the order of those at the same time */
 	u8 flush;		/* enum reframer_flush */
 	bool mouse;		/* its flow cannot gain from holding */
+	bool merges;		/* GRO could merge it with the one before it of its flow */
 };
 
 /* Senders that wait for an answer before they send again */
@@ -120,6 +121,8 @@ struct run {
 	bool timer_queued;
 	u64 clocks;
 	u64 hold, hold_max;	/* of packets, ns */
+	u32 *holds;		/* ns, of each packet */
+	u32 left, waited, alone, merged, last_flow;
 	u64 mice, mice_hold, mice_hold_max;
 };
 
@@ -199,6 +202,7 @@ static void on_release(const struct sk_buff *head, u32 packets, u64 hold)
 	const struct packet *p = (const struct packet *)head;
 	struct guess *g = &r.guess[p->arrival.flow];
 
+	r.alone += hold && packets == 1;
 	if (r.predictor != COUNTER)
 		return;
 	if (packets > 1) {
@@ -336,6 +340,11 @@ static void leave(struct packet *p)
 {
 	u64 hold = r.now - p->arrival.at;
 
+	r.merged += p->arrival.merges && r.left &&
+		    p->arrival.flow == r.last_flow;
+	r.last_flow = p->arrival.flow;
+	r.holds[r.left++] = hold;
+	r.waited += !!hold;
 	r.hold += hold;
 	if (hold > r.hold_max)
 		r.hold_max = hold;
@@ -357,12 +366,14 @@ static void run(const struct traffic *t, enum predictor which, u32 slack)
 
 	free(r.packet);
 	free(r.guess);
+	free(r.holds);
 	free(r.e.sets);
 	free(r.e.flows);
 	r = (struct run) {
 		.t = t, .predictor = which,
 		.packet = calloc(t->n, sizeof(*r.packet)),
 		.guess = calloc(t->flows, sizeof(*r.guess)),
+		.holds = calloc(t->n, sizeof(*r.holds)),
 		.now = US,
 		.e.conf = {
 			.delay = DELAY, .slack = slack,
@@ -378,7 +389,7 @@ static void run(const struct traffic *t, enum predictor which, u32 slack)
 	slots = r.e.conf.flows * sizeof(*r.e.flows);
 	r.e.sets = aligned_alloc(64, sets);
 	r.e.flows = aligned_alloc(64, slots);
-	assert(r.packet && r.guess && r.e.sets && r.e.flows);
+	assert(r.packet && r.guess && r.holds && r.e.sets && r.e.flows);
 	memset(r.e.sets, 0, sets);
 	memset(r.e.flows, 0, slots);
 	reframer_engine_init(&r.e);
@@ -429,11 +440,26 @@ static double per_packet(u64 n)
 	return (double)n / r.n;
 }
 
+static int shorter(const void *a, const void *b)
+{
+	const u32 *x = a, *y = b;
+
+	return *x < *y ? -1 : *x > *y;
+}
+
+/* Of 100 packets 99 are held for at most so long. */
+static double p99_hold(void)
+{
+	qsort(r.holds, r.n, sizeof(*r.holds), shorter);
+	return (double)r.holds[r.n - 1 - r.n / 100] / US;
+}
+
 /*
  * The longest bursts that the delay allows: a flow's first packet opens a
- * window, a full burst or a flush closes it.
+ * window, a full burst or a flush closes it.  Which packets then follow those that
+ * they can be merged with?
  */
-static double optimum(const struct traffic *t)
+static double optimum(const struct traffic *t, u32 *merged)
 {
 	struct {
 		u64 end;
@@ -444,6 +470,7 @@ static double optimum(const struct traffic *t)
 
 	window = calloc(t->flows, sizeof(*window));
 	assert(window);
+	*merged = 0;
 	for (i = 0; i < t->n; i++) {
 		const struct arrival *a = &t->arrival[i];
 		enum reframer_flush flush = a->flush;
@@ -451,7 +478,10 @@ static double optimum(const struct traffic *t)
 		if (t->nopush && flush == REFRAMER_FLUSH_PUSH)
 			flush = REFRAMER_NO_FLUSH;
 		w = &window[a->flow];
-		if (!w->packets || a->at >= w->end) {
+		if (w->packets && a->at < w->end) {
+			*merged += a->merges;
+		} else {
+			*merged += a->merges && i && a[-1].flow == a->flow;
 			bursts++;
 			w->end = a->at + DELAY;
 			w->packets = 0;
@@ -465,6 +495,13 @@ static double optimum(const struct traffic *t)
 	}
 	free(window);
 	return (double)t->n / bursts;
+}
+
+static double longest_bursts(const struct traffic *t)
+{
+	u32 merged;
+
+	return optimum(t, &merged);
 }
 
 /*
@@ -597,11 +634,14 @@ static void changing(struct traffic *t)
 	}
 }
 
-/* tables/NAME.txt: lines of "ns flow bytes [P|C]", and comments */
-static void recorded(struct traffic *t, const char *name)
+/*
+ * tables/NAME.txt: lines of "ns flow bytes [P|C|- [merges]]", and comments; @speed times
+ * as fast
+ */
+static void recorded(struct traffic *t, const char *name, u32 speed)
 {
 	char path[256], line[256], flush;
-	u32 flow, bytes;
+	u32 flow, bytes, merges;
 	FILE *f;
 	u64 at;
 	int n;
@@ -615,15 +655,19 @@ static void recorded(struct traffic *t, const char *name)
 	while (fgets(line, sizeof(line), f)) {
 		if (line[0] == '#')
 			continue;
-		flush = 0;
-		n = sscanf(line, "%llu %u %u %c", &at, &flow, &bytes, &flush);
-		if (n < 3 || (n == 4 && flush != 'P' && flush != 'C')) {
+		flush = '-';
+		merges = 0;
+		n = sscanf(line, "%llu %u %u %c %u", &at, &flow, &bytes, &flush,
+			   &merges);
+		if (n < 3 || !strchr("PC-", flush)) {
 			fprintf(stderr, "%s: %s", path, line);
 			exit(1);
 		}
-		arrive(t, at, flow, bytes, flush == 'P' ? REFRAMER_FLUSH_PUSH :
+		arrive(t, at / speed, flow, bytes,
+		       flush == 'P' ? REFRAMER_FLUSH_PUSH :
 		       flush == 'C' ? REFRAMER_FLUSH_CONTROL : REFRAMER_NO_FLUSH,
 		       false);
+		t->arrival[t->n - 1].merges = merges;
 	}
 	fclose(f);
 }
@@ -638,6 +682,7 @@ enum {
 	SHORT_16, LONG_16, FLOWS_16, FLOWS_32, FLOWS_64, FLOWS_96, TURNS_64,
 	TRAINS_MICE, CHANGING, IPERF3, IPERF3_NOPUSH, NGINX, NGINX_NOPUSH,
 	REDIS, REDIS_NOPUSH, MIXED, MIXED_NOPUSH, MICE, STRANGERS, POISSON,
+	CAPTURES_1, CAPTURES_10, CAPTURES_100, CAPTURES_1000,
 	OPEN_LOOP,
 	RTT_20 = OPEN_LOOP, RTT_60, RTT_100, RTT_ANY, PAIRS_20, PAIRS_200,
 	WINDOWS,
@@ -671,6 +716,10 @@ static struct traffic traffic[TRAFFICS] = {
 	[MICE] = { .name = "64 mice" },
 	[STRANGERS] = { .name = "flows of one packet" },
 	[POISSON] = { .name = "64 Poisson flows, 400 us" },
+	[CAPTURES_1] = { .name = "captures" },
+	[CAPTURES_10] = { .name = "captures, 10 times as fast" },
+	[CAPTURES_100] = { .name = "captures, 100 times as fast" },
+	[CAPTURES_1000] = { .name = "captures, 1000 times as fast" },
 	[RTT_20] = { .name = "32 clients, RTT 20 us" },
 	[RTT_60] = { .name = "32 clients, RTT 60 us" },
 	[RTT_100] = { .name = "32 clients, RTT 100 us" },
@@ -701,14 +750,18 @@ static void make_traffic(void)
 	trains(&t[TRAINS_MICE], 8, 0, US);
 	mice(&t[TRAINS_MICE], 16, PACKETS * US, 300 * US, 500 * US);
 	changing(&t[CHANGING]);
-	recorded(&t[IPERF3], "iperf3");
-	recorded(&t[IPERF3_NOPUSH], "iperf3");
-	recorded(&t[NGINX], "nginx");
-	recorded(&t[NGINX_NOPUSH], "nginx");
-	recorded(&t[REDIS], "redis");
-	recorded(&t[REDIS_NOPUSH], "redis");
-	recorded(&t[MIXED], "mixed");
-	recorded(&t[MIXED_NOPUSH], "mixed");
+	recorded(&t[IPERF3], "iperf3", 1);
+	recorded(&t[IPERF3_NOPUSH], "iperf3", 1);
+	recorded(&t[NGINX], "nginx", 1);
+	recorded(&t[NGINX_NOPUSH], "nginx", 1);
+	recorded(&t[REDIS], "redis", 1);
+	recorded(&t[REDIS_NOPUSH], "redis", 1);
+	recorded(&t[MIXED], "mixed", 1);
+	recorded(&t[MIXED_NOPUSH], "mixed", 1);
+	recorded(&t[CAPTURES_1], "captures", 1);
+	recorded(&t[CAPTURES_10], "captures", 10);
+	recorded(&t[CAPTURES_100], "captures", 100);
+	recorded(&t[CAPTURES_1000], "captures", 1000);
 	mice(&t[MICE], 64, 200000 * US, 300 * US, 500 * US);
 	strangers(&t[STRANGERS], US);
 	poisson(&t[POISSON], 64, 400 * US);
@@ -761,7 +814,7 @@ static void table_open_loop(void)
 	       "1000 packets\n\n");
 	head("traffic | optimum", COMPARED);
 	for (i = 0; i < OPEN_LOOP; i++) {
-		printf("| %s | %.2f |", traffic[i].name, optimum(&traffic[i]));
+		printf("| %s | %.2f |", traffic[i].name, longest_bursts(&traffic[i]));
 		for (j = 0; j < COMPARED; j++) {
 			run(&traffic[i], compared[j], SLACK_DEFAULT);
 			printf(" %.2f, %.1f, %.0f |", burst(), mean_hold(),
@@ -830,8 +883,34 @@ static void table_slack(void)
 			run(t, ALWAYS, DELAY / 4 * quarters);
 			printf("| %s | %u/4 | %.2f | %.1f %% | %.1f | %.3f | %.2f |\n",
 			       t->name, quarters, burst(),
-			       100 * burst() / optimum(t), mean_hold(),
+			       100 * burst() / longest_bursts(t), mean_hold(),
 			       per_packet(r.e.stats.timers), per_packet(r.clocks));
+		}
+	}
+}
+
+/* Real traffic: which packets are held, and what GRO gains */
+static void table_captures(void)
+{
+	static const enum predictor shown[] = { NEVER, SHIPPED, ALWAYS, ORACLE };
+	u32 i, j, merged;
+
+	printf("\nCaptures: packets that are held, that are held and stay alone, hold of a\n"
+	       "packet (us), packets that GRO merges if it receives them in this order\n\n"
+	       "| speed | predictor | held %% | alone %% | mean hold | p99 | merged %% | optimum |\n"
+	       "|---|---|---|---|---|---|---|---|\n");
+	for (i = CAPTURES_1; i <= CAPTURES_1000; i++) {
+		const struct traffic *t = &traffic[i];
+
+		optimum(t, &merged);
+		for (j = 0; j < sizeof(shown) / sizeof(*shown); j++) {
+			run(t, shown[j], SLACK_DEFAULT);
+			printf("| %s | %s | %.1f | %.1f | %.1f | %.1f | %.1f | %.1f |\n",
+			       t->name, predictor_name[shown[j]],
+			       100 * per_packet(r.waited),
+			       100 * per_packet(r.alone), mean_hold(), p99_hold(),
+			       100 * per_packet(r.merged),
+			       100 * per_packet(merged));
 		}
 	}
 }
@@ -847,7 +926,7 @@ static void report(const struct traffic *t)
 	       "locality %.3f -> %.3f\n"
 	       "hold of packets mean %.3f us max %.3f us\n",
 	       t->name, predictor_name[r.predictor], r.e.conf.slack, r.n,
-	       r.now / 1e6, t->flows, burst(), t->clients.n ? 0 : optimum(t),
+	       r.now / 1e6, t->flows, burst(), t->clients.n ? 0 : longest_bursts(t),
 	       (double)s->packets_in / s->runs_in,
 	       (double)s->packets_out / s->runs_out,
 	       mean_hold(), (double)r.hold_max / US);
@@ -873,7 +952,7 @@ static void test_optimum(u32 slack, double share)
 
 	for (i = 0; i < OPEN_LOOP; i++) {
 		run(&traffic[i], ALWAYS, slack);
-		best = optimum(&traffic[i]);
+		best = longest_bursts(&traffic[i]);
 		check(burst() >= share * best,
 		      "%s: mean burst %.3f, optimum %.3f", traffic[i].name,
 		      burst(), best);
@@ -1009,6 +1088,7 @@ int main(int argc, char **argv)
 		table_closed_loop();
 		table_clocks();
 		table_slack();
+		table_captures();
 	} else if (argc == 4) {
 		int t = find(argv[1], TRAFFICS, traffic_name);
 		int p = find(argv[2], PREDICTORS, predictor_name_of);
