@@ -158,30 +158,26 @@ reframer_hold_outcome(u32 packets, u64 hold, u32 delay)
 					   REFRAMER_OUTCOME_NONE;
 }
 
-static inline void reframer_learn(struct reframer_history *h,
-				  s32 *global_credit,
-				  enum reframer_outcome outcome)
+static inline void reframer_hold_paid(struct reframer_history *h,
+				      s32 *global_credit)
 {
-	switch (outcome) {
-	case REFRAMER_OUTCOME_PAID:
-		*global_credit = min_t(s32, *global_credit + REFRAMER_CREDIT_PAID,
-				       REFRAMER_GLOBAL_CREDIT_MAX);
-		h->credit = min_t(u32, h->credit + REFRAMER_CREDIT_PAID,
-				  REFRAMER_CREDIT_MAX);
-		if (h->backoff)
-			h->backoff--;
-		break;
-	case REFRAMER_OUTCOME_WASTED:
-		if (*global_credit > REFRAMER_GLOBAL_CREDIT_MIN)
-			--*global_credit;
-		if (h->credit)
-			h->credit--;
-		if (!h->credit)
-			reframer_back_off(h, REFRAMER_BACKOFF_MAX);
-		break;
-	case REFRAMER_OUTCOME_NONE:
-		break;
-	}
+	*global_credit = min_t(s32, *global_credit + REFRAMER_CREDIT_PAID,
+			       REFRAMER_GLOBAL_CREDIT_MAX);
+	h->credit = min_t(u32, h->credit + REFRAMER_CREDIT_PAID,
+			  REFRAMER_CREDIT_MAX);
+	if (h->backoff)
+		h->backoff--;
+}
+
+static inline void reframer_hold_wasted(struct reframer_history *h,
+					s32 *global_credit)
+{
+	if (*global_credit > REFRAMER_GLOBAL_CREDIT_MIN)
+		--*global_credit;
+	if (h->credit)
+		h->credit--;
+	if (!h->credit)
+		reframer_back_off(h, REFRAMER_BACKOFF_MAX);
 }
 
 #endif

@@ -447,27 +447,43 @@ static inline void reframer_make_all_due(struct reframer_engine *e)
 
 /* ---------------------------------------------------------------- release */
 
+/* The hold of a flow has ended: did it pay? */
+static inline void reframer_learn(struct reframer_engine *e,
+				  struct reframer_history *h, u32 packets,
+				  u64 hold)
+{
+	switch (reframer_hold_outcome(packets, hold, e->conf.delay)) {
+	case REFRAMER_OUTCOME_PAID:
+		e->stats.holds_paid++;
+		reframer_hold_paid(h, &e->global_credit);
+		break;
+	case REFRAMER_OUTCOME_WASTED:
+		e->stats.holds_wasted++;
+		reframer_hold_wasted(h, &e->global_credit);
+		break;
+	case REFRAMER_OUTCOME_NONE:
+		break;
+	}
+}
+
 /* HELD -> READY, to be sent @first or behind the others */
 static noinline void reframer_release(struct reframer_engine *e,
 				      struct reframer_flow *flow,
 				      enum reframer_reason reason, bool first)
 {
-	u64 hold = e->now - flow->arrival;
-	u32 way, class = min_t(u32, fls64(hold), REFRAMER_HOLD_HIST_LEN - 1);
+	u32 way;
 	struct reframer_set *set = reframer_way_of(e, flow, &way);
-	enum reframer_outcome outcome =
-		reframer_hold_outcome(flow->qlen, hold, e->conf.delay);
+	u64 hold = e->now - flow->arrival;
+	u32 class = min_t(u32, fls64(hold), REFRAMER_HOLD_HIST_LEN - 1);
 
 	reframer_on_release(e, flow->head, flow->qlen, flow->bytes, hold, reason);
-	reframer_learn(&set->adaptive.flow[way], &e->global_credit, outcome);
+	reframer_learn(e, &set->adaptive.flow[way], flow->qlen, hold);
 	if (first)
 		list_move(&flow->node, &e->ready);
 	else
 		list_move_tail(&flow->node, &e->ready);
 	set->ready |= BIT(way);
 
-	e->stats.holds_paid += outcome == REFRAMER_OUTCOME_PAID;
-	e->stats.holds_wasted += outcome == REFRAMER_OUTCOME_WASTED;
 	e->stats.releases[reason]++;
 	e->stats.hold_hist[class]++;
 	e->stats.flows_held--;
@@ -493,19 +509,17 @@ reframer_flush_reason(enum reframer_flush flush)
  * time to tell; reading the clock for each of them would cost too much.
  */
 static inline enum reframer_reason
-reframer_begin_flow(struct reframer_engine *e, u32 slot, u32 bytes,
+reframer_begin_flow(struct reframer_engine *e, struct reframer_adaptive *a,
+		    u32 way, struct reframer_flow *flow, u32 bytes,
 		    enum reframer_flush flush)
 {
-	struct reframer_adaptive *a = &reframer_set_of(e, slot)->adaptive;
 	enum reframer_advice advice = REFRAMER_ADVICE_HOLD;
-	u32 way = slot % REFRAMER_WAYS;
 	bool probing = a->probing & BIT(way);
 
 	if (unlikely(probing)) {
 		reframer_read_clock(e);
 		reframer_end_probe(a, way, e->global_credit,
-				   e->now - e->flows[slot].arrival <=
-				   e->conf.delay);
+				   e->now - flow->arrival <= e->conf.delay);
 	}
 	if (flush)
 		return reframer_flush_reason(flush);
@@ -521,7 +535,7 @@ reframer_begin_flow(struct reframer_engine *e, u32 slot, u32 bytes,
 		reframer_read_clock(e);
 	if (advice == REFRAMER_ADVICE_HOLD)
 		return REFRAMER_HOLD;
-	e->flows[slot].arrival = e->now;
+	flow->arrival = e->now;
 	return REFRAMER_RELEASE_ADAPTIVE;
 }
 
@@ -561,15 +575,12 @@ static inline void reframer_hold(struct reframer_engine *e,
 		e->stats.flows_peak++;
 }
 
-/* A packet joins a flow that is not IDLE: is that released? */
-static inline enum reframer_reason
-reframer_join_flow(struct reframer_engine *e, u32 slot, struct sk_buff *skb,
+/* A packet joins a flow that is not IDLE, and may release it. */
+static inline void
+reframer_join_flow(struct reframer_engine *e, const struct reframer_set *set,
+		   u32 way, struct reframer_flow *flow, struct sk_buff *skb,
 		   enum reframer_flush flush)
 {
-	struct reframer_set *set = reframer_set_of(e, slot);
-	struct reframer_flow *flow = &e->flows[slot];
-	u32 way = slot % REFRAMER_WAYS;
-
 	flow->tail->next = skb;
 	flow->tail = skb;
 	flow->qlen++;
@@ -579,12 +590,12 @@ reframer_join_flow(struct reframer_engine *e, u32 slot, struct sk_buff *skb,
 
 	if (set->ready & BIT(way) ||
 	    (!flush && !reframer_is_burst(e, flow->qlen, flow->bytes)))
-		return REFRAMER_HOLD;
+		return;
 	reframer_read_clock(e);
 	/* a flow that is due is sent before READY flows */
-	if (reframer_is_due(e, flow))
-		return REFRAMER_HOLD;
-	return flush ? reframer_flush_reason(flush) : REFRAMER_RELEASE_FULL;
+	if (!reframer_is_due(e, flow))
+		reframer_release(e, flow, flush ? reframer_flush_reason(flush) :
+						  REFRAMER_RELEASE_FULL, false);
 }
 
 static inline void reframer_count_in(struct reframer_engine *e,
@@ -621,17 +632,18 @@ static inline bool reframer_arrive(struct reframer_engine *e, u32 slot,
 
 	reframer_count_in(e, skb, hash);
 	if (set->active & BIT(way)) {
-		reason = reframer_join_flow(e, slot, skb, flush);
+		reframer_join_flow(e, set, way, flow, skb, flush);
 	} else {
-		reason = reframer_begin_flow(e, slot, qdisc_pkt_len(skb), flush);
+		reason = reframer_begin_flow(e, &set->adaptive, way, flow,
+					     qdisc_pkt_len(skb), flush);
 		if (reason != REFRAMER_HOLD &&
 		    likely(reframer_bypass(e, skb, reason)))
 			return false;
 		set->active |= BIT(way);
 		reframer_hold(e, flow, skb);
+		if (reason != REFRAMER_HOLD)
+			reframer_release(e, flow, reason, false);
 	}
-	if (reason != REFRAMER_HOLD)
-		reframer_release(e, flow, reason, false);
 
 	if (likely(!reframer_under_pressure(e)))
 		return false;
@@ -768,6 +780,7 @@ static inline void reframer_release_due(struct reframer_engine *e)
 {
 	struct reframer_flow *flow = reframer_first(&e->held);
 	bool deadline;
+	u64 hold;
 
 	if (!flow || !reframer_is_due(e, flow) || e->old_key.qlen ||
 	    (e->due_bursts == REFRAMER_DUE_BURSTS && !list_empty(&e->ready))) {
@@ -776,7 +789,9 @@ static inline void reframer_release_due(struct reframer_engine *e)
 	}
 	if (e->due_bursts < REFRAMER_DUE_BURSTS)
 		e->due_bursts++;
-	deadline = e->now - flow->arrival + reframer_slack(e) >= e->conf.delay;
+	hold = e->now - flow->arrival;
+	deadline = hold >= e->conf.delay ||
+		   hold + reframer_slack(e) >= e->conf.delay;
 	reframer_release(e, flow, deadline ? REFRAMER_RELEASE_DEADLINE :
 					     REFRAMER_RELEASE_PRESSURE, true);
 }
