@@ -27,9 +27,9 @@
  * After backoff has risen, 2^backoff - 1 packets bypass before the next probe.  But
  * where global credit is 32 or more, failed probes with a backoff below 3 skip none.
  *
- * A probe bypasses, too, so it only tells that somebody would have come in time.
- * Whether holding pays the first hold tells: who waits for an answer to the first
- * packet does not send a second one.  A packet that comes too late for a probe may
+ * A probe is not held, so it only tells that the next packet would have come in time.
+ * Only the first hold tells whether holding pays: a sender that waits for an answer to
+ * its first packet does not send a second one.  A packet that comes too late for a probe may
  * begin a train, so it is a probe itself; otherwise every probe could meet the last
  * packet of a train.  Where global credit is low, one good probe does not suffice:
  * of packets that come at random some do come in time.

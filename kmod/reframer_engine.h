@@ -438,7 +438,7 @@ static inline void reframer_read_clock(struct reframer_engine *e)
 	e->none_due = false;
 }
 
-/* Without a loop over all flows that are held now. */
+/* All flows that are held now become due, without a loop over them. */
 static inline void reframer_make_all_due(struct reframer_engine *e)
 {
 	e->due = e->now;
