@@ -42,6 +42,7 @@ test_sixteen_flows_through_a_router() {
 	in_tx bash -c 'echo 1 >/proc/sys/net/ipv4/ip_forward'
 	reframer delay $ROUTER_WINDOW slack $ROUTER_WINDOW "$ALWAYS"
 
+	rm -f "$TMP/in"
 	nsenter --net="/run/netns/$TX" "$FLOWCAP" -i in0 -r "$TMP/in" \
 		>"$TMP/cap_in" &
 	in_pid=$!
