@@ -2,21 +2,25 @@
 /*
  * The option `adaptive`: which flows to hold.
  *
- * Holding a packet pays if more of its flow arrive during the hold.  Each flow has
- * credit, from its own holds, and is held while it has some.  Without credit, its
- * packets bypass, and now and then one of them is a probe: would the next packet
- * have come in time to share a hold?  All flows together have global credit; it
- * says how far to trust a flow that is not known yet.
+ * Holding a packet pays if it sorts: if more of its flow arrive during the hold, and
+ * packets of other flows between them.  Each flow has credit, from its own holds, and
+ * is held while it has some.  Without credit, its packets bypass, and now and then one
+ * of them is a probe: would a hold that began with it have paid?  All flows together
+ * have global credit; it says how far to trust a flow that is not known yet.
  *
  *   event                            credit of the flow      global credit
  *   -------------------------------  ----------------------  -------------
- *   hold of two packets or more,     +3, at most 7           +3, at most 63
+ *   hold that is useful, of packets  +3, at most 7           +3, at most 63
  *     closer than the delay: paid      (and backoff - 1)
- *   hold of one packet, for half     -1; when it is 0:       -1, at least -32
- *     the delay or more: wasted        backoff + 1
+ *   hold that is not useful, for     -1, or -2 if several    -1, at least -32
+ *     half the delay or more: wasted   packets waited; when
+ *                                      it is 0: backoff + 1
  *   any other hold                   -                       -
+ *   first packet of 256 bytes or
+ *     more, where global credit is
+ *     32 or more                     5                       -
  *   good probe, where global credit
- *     is 32 or more, backoff <= 3    7                       -
+ *     is 32 or more, backoff <= 3    5                       -
  *     is more than -16               1                       -
  *     is less                        1 if the probe before
  *                                      was good, too         -
@@ -24,10 +28,16 @@
  *                                      a row: backoff + 1,
  *                                      at most 3
  *
+ * A hold is useful if a packet joins it behind one of another flow, and it is the third
+ * one, or it ends the hold, or it comes later than an eighth of the delay.  So two
+ * packets that are sent together, as a message for whose answer the sender then waits,
+ * do not make the rest of the delay useful.
+ *
  * After backoff has risen, 2^backoff - 1 packets bypass before the next probe.  But
  * where global credit is 32 or more, failed probes with a backoff below 3 skip none.
  *
- * A probe is not held, so it only tells that the next packet would have come in time.
+ * A probe ends with the next packet of its flow that comes behind one of another flow.
+ * It is not held, so it only tells that this packet would have come in time.
  * Only the first hold tells whether holding pays: a sender that waits for an answer to
  * its first packet does not send a second one.  A packet that comes too late for a probe may
  * begin a train, so it is a probe itself; otherwise every probe could meet the last
@@ -41,12 +51,15 @@
 
 #define REFRAMER_CREDIT_PAID		3
 #define REFRAMER_CREDIT_MAX		7
+#define REFRAMER_CREDIT_TRUSTED		5	/* where holds pay */
 #define REFRAMER_GLOBAL_CREDIT_MAX	63
 #define REFRAMER_GLOBAL_CREDIT_HIGH	32
 #define REFRAMER_GLOBAL_CREDIT_LOW	-16
 #define REFRAMER_GLOBAL_CREDIT_MIN	-32
 #define REFRAMER_BACKOFF_MAX		9
 #define REFRAMER_BACKOFF_PROBE_MAX	3	/* by failed probes, which cost little */
+#define REFRAMER_FIRST_PACKET_MIN	256	/* bytes; a smaller one may be a request */
+#define REFRAMER_PAIR_DIVISOR		8	/* of the delay: two packets sent together */
 
 /* What is known of a flow, also while it is IDLE */
 struct reframer_history {
@@ -61,6 +74,7 @@ struct reframer_adaptive {
 	u8 probing;		/* mask of ways whose last packet was a probe */
 	u8 probe_failed;	/* mask of ways whose probe before failed */
 	u8 probe_good;		/* mask of ways whose probe before was good */
+	u8 useful;		/* mask of ways whose hold is useful */
 };
 
 enum reframer_advice {
@@ -84,6 +98,14 @@ static inline void reframer_forget(struct reframer_adaptive *a, u32 way)
 	a->probe_good &= ~BIT(way);
 }
 
+/* The first packet of a flow is not small. */
+static inline void reframer_trust_new_flow(struct reframer_adaptive *a, u32 way,
+					   s32 global_credit)
+{
+	if (global_credit >= REFRAMER_GLOBAL_CREDIT_HIGH)
+		a->flow[way].credit = REFRAMER_CREDIT_TRUSTED;
+}
+
 /* A packet arrives for an IDLE flow. */
 static inline enum reframer_advice
 reframer_advise(struct reframer_adaptive *a, u32 way)
@@ -92,6 +114,8 @@ reframer_advise(struct reframer_adaptive *a, u32 way)
 
 	if (h->credit)
 		return REFRAMER_ADVICE_HOLD;
+	if (a->probing & BIT(way))
+		return REFRAMER_ADVICE_BYPASS;
 	if (h->skip) {
 		h->skip--;
 		return REFRAMER_ADVICE_BYPASS;
@@ -121,7 +145,7 @@ static inline void reframer_probe_failed(struct reframer_adaptive *a, u32 way,
 		reframer_back_off(h, REFRAMER_BACKOFF_PROBE_MAX);
 }
 
-/* The next packet after a probe has arrived: in time, within the delay? */
+/* A packet has arrived that ends a probe: in time, within the delay? */
 static noinline void reframer_end_probe(struct reframer_adaptive *a, u32 way,
 					s32 global_credit, bool in_time)
 {
@@ -137,11 +161,18 @@ static noinline void reframer_end_probe(struct reframer_adaptive *a, u32 way,
 	}
 	a->probe_failed &= ~BIT(way);
 	if (high && h->backoff <= REFRAMER_BACKOFF_PROBE_MAX)
-		h->credit = REFRAMER_CREDIT_MAX;
+		h->credit = REFRAMER_CREDIT_TRUSTED;
 	else if (again || global_credit > REFRAMER_GLOBAL_CREDIT_LOW)
 		h->credit = 1;
 	else
 		a->probe_good |= BIT(way);
+}
+
+/* A packet has joined a hold, behind one of another flow and @after the first one. */
+static inline bool reframer_join_is_useful(u32 packets, bool ends, u64 after,
+					   u32 delay)
+{
+	return packets > 2 || ends || after > delay / REFRAMER_PAIR_DIVISOR;
 }
 
 /*
@@ -149,9 +180,9 @@ static noinline void reframer_end_probe(struct reframer_adaptive *a, u32 way,
  * dequeue() in time, packets must have come closer than the delay to count as paid.
  */
 static inline enum reframer_outcome
-reframer_hold_outcome(u32 packets, u64 hold, u32 delay)
+reframer_hold_outcome(bool useful, u32 packets, u64 hold, u32 delay)
 {
-	if (packets > 1)
+	if (useful)
 		return (u64)packets * delay > hold ? REFRAMER_OUTCOME_PAID :
 						     REFRAMER_OUTCOME_NONE;
 	return hold && hold >= delay / 2 ? REFRAMER_OUTCOME_WASTED :
@@ -169,13 +200,12 @@ static inline void reframer_hold_paid(struct reframer_history *h,
 		h->backoff--;
 }
 
-static inline void reframer_hold_wasted(struct reframer_history *h,
+static inline void reframer_hold_wasted(struct reframer_history *h, u32 packets,
 					s32 *global_credit)
 {
 	if (*global_credit > REFRAMER_GLOBAL_CREDIT_MIN)
 		--*global_credit;
-	if (h->credit)
-		h->credit--;
+	h->credit -= min_t(u32, h->credit, packets > 1 ? 2 : 1);
 	if (!h->credit)
 		reframer_back_off(h, REFRAMER_BACKOFF_MAX);
 }

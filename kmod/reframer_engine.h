@@ -183,6 +183,7 @@ struct reframer_engine {
 	u32 memory;
 	u32 clock_age;		/* calls of reframer_next() since `now` was read */
 	bool none_due;		/* no HELD flow is due before the timer expires */
+	bool new_flow;		/* the way of the packet that arrives was just taken */
 
 	/* written with every packet */
 	u32 last_in;		/* hashes, to count runs */
@@ -291,10 +292,12 @@ static inline struct reframer_set *reframer_way_of(struct reframer_engine *e,
 	return reframer_set_of(e, slot);
 }
 
-static inline void reframer_claim_way(struct reframer_set *set, u32 way, u32 tag)
+static inline void reframer_claim_way(struct reframer_engine *e,
+				      struct reframer_set *set, u32 way, u32 tag)
 {
 	set->tag[way] = tag;
 	reframer_forget(&set->adaptive, way);
+	e->new_flow = true;
 }
 
 static inline void reframer_share_way(struct reframer_engine *e,
@@ -327,7 +330,7 @@ static inline u32 reframer_flow_find(struct reframer_engine *e, u32 hash)
 
 		way = ffs((idle & U8_MAX << set->next_way) ?: idle) - 1;
 		set->next_way = way + 1;
-		reframer_claim_way(set, way, hash);
+		reframer_claim_way(e, set, way, hash);
 	}
 found:
 	return index * REFRAMER_WAYS + way;
@@ -343,7 +346,7 @@ static inline u32 reframer_flow_at(struct reframer_engine *e, u32 slot, u32 tag)
 		if (set->active & BIT(way))
 			reframer_share_way(e, set, way);
 		else
-			reframer_claim_way(set, way, tag);
+			reframer_claim_way(e, set, way, tag);
 	}
 	return slot;
 }
@@ -449,17 +452,20 @@ static inline void reframer_make_all_due(struct reframer_engine *e)
 
 /* The hold of a flow has ended: did it pay? */
 static inline void reframer_learn(struct reframer_engine *e,
-				  struct reframer_history *h, u32 packets,
-				  u64 hold)
+				  struct reframer_adaptive *a, u32 way,
+				  u32 packets, u64 hold)
 {
-	switch (reframer_hold_outcome(packets, hold, e->conf.delay)) {
+	struct reframer_history *h = &a->flow[way];
+	bool useful = a->useful & BIT(way);
+
+	switch (reframer_hold_outcome(useful, packets, hold, e->conf.delay)) {
 	case REFRAMER_OUTCOME_PAID:
 		e->stats.holds_paid++;
 		reframer_hold_paid(h, &e->global_credit);
 		break;
 	case REFRAMER_OUTCOME_WASTED:
 		e->stats.holds_wasted++;
-		reframer_hold_wasted(h, &e->global_credit);
+		reframer_hold_wasted(h, packets, &e->global_credit);
 		break;
 	case REFRAMER_OUTCOME_NONE:
 		break;
@@ -477,7 +483,7 @@ static noinline void reframer_release(struct reframer_engine *e,
 	u32 class = min_t(u32, fls64(hold), REFRAMER_HOLD_HIST_LEN - 1);
 
 	reframer_on_release(e, flow->head, flow->qlen, flow->bytes, hold, reason);
-	reframer_learn(e, &set->adaptive.flow[way], flow->qlen, hold);
+	reframer_learn(e, &set->adaptive, way, flow->qlen, hold);
 	if (first)
 		list_move(&flow->node, &e->ready);
 	else
@@ -511,15 +517,20 @@ reframer_flush_reason(enum reframer_flush flush)
 static inline enum reframer_reason
 reframer_begin_flow(struct reframer_engine *e, struct reframer_adaptive *a,
 		    u32 way, struct reframer_flow *flow, u32 bytes,
-		    enum reframer_flush flush)
+		    enum reframer_flush flush, bool interleaved)
 {
 	enum reframer_advice advice = REFRAMER_ADVICE_HOLD;
-	bool probing = a->probing & BIT(way);
+	bool ends_probe = interleaved && a->probing & BIT(way);
 
-	if (unlikely(probing)) {
+	if (unlikely(ends_probe)) {
 		reframer_read_clock(e);
 		reframer_end_probe(a, way, e->global_credit,
 				   e->now - flow->arrival <= e->conf.delay);
+	}
+	if (unlikely(e->new_flow)) {
+		e->new_flow = false;
+		if (bytes >= REFRAMER_FIRST_PACKET_MIN)
+			reframer_trust_new_flow(a, way, e->global_credit);
 	}
 	if (flush)
 		return reframer_flush_reason(flush);
@@ -531,10 +542,12 @@ reframer_begin_flow(struct reframer_engine *e, struct reframer_adaptive *a,
 		advice = reframer_advise(a, way);
 	if (advice == REFRAMER_ADVICE_BYPASS)
 		return REFRAMER_RELEASE_ADAPTIVE;
-	if (!probing)
+	if (!ends_probe)
 		reframer_read_clock(e);
-	if (advice == REFRAMER_ADVICE_HOLD)
+	if (advice == REFRAMER_ADVICE_HOLD) {
+		a->probing &= ~BIT(way);	/* one from before `noadaptive` */
 		return REFRAMER_HOLD;
+	}
 	flow->arrival = e->now;
 	return REFRAMER_RELEASE_ADAPTIVE;
 }
@@ -575,12 +588,26 @@ static inline void reframer_hold(struct reframer_engine *e,
 		e->stats.flows_peak++;
 }
 
+/* Does a packet that has joined the flow, behind one of another, make its hold useful? */
+static inline bool reframer_becomes_useful(struct reframer_engine *e,
+					   const struct reframer_flow *flow, bool ends)
+{
+	u32 packets = flow->qlen, delay = e->conf.delay;
+
+	if (reframer_join_is_useful(packets, ends, e->now - flow->arrival, delay))
+		return true;
+	reframer_read_clock(e);
+	return reframer_join_is_useful(packets, ends, e->now - flow->arrival, delay);
+}
+
 /* A packet joins a flow that is not IDLE, and may release it. */
 static inline void
-reframer_join_flow(struct reframer_engine *e, const struct reframer_set *set,
+reframer_join_flow(struct reframer_engine *e, struct reframer_set *set,
 		   u32 way, struct reframer_flow *flow, struct sk_buff *skb,
-		   enum reframer_flush flush)
+		   enum reframer_flush flush, bool interleaved)
 {
+	bool ends;
+
 	flow->tail->next = skb;
 	flow->tail = skb;
 	flow->qlen++;
@@ -588,8 +615,13 @@ reframer_join_flow(struct reframer_engine *e, const struct reframer_set *set,
 	if (flow->bytes >> set->backlog_class[way])
 		reframer_sort_by_backlog(e, flow);
 
-	if (set->ready & BIT(way) ||
-	    (!flush && !reframer_is_burst(e, flow->qlen, flow->bytes)))
+	if (set->ready & BIT(way))
+		return;
+	ends = flush || reframer_is_burst(e, flow->qlen, flow->bytes);
+	if (interleaved && !(set->adaptive.useful & BIT(way)) &&
+	    reframer_becomes_useful(e, flow, ends))
+		set->adaptive.useful |= BIT(way);
+	if (!ends)
 		return;
 	reframer_read_clock(e);
 	/* a flow that is due is sent before READY flows */
@@ -598,7 +630,7 @@ reframer_join_flow(struct reframer_engine *e, const struct reframer_set *set,
 						  REFRAMER_RELEASE_FULL, false);
 }
 
-static inline void reframer_count_in(struct reframer_engine *e,
+static inline bool reframer_count_in(struct reframer_engine *e,
 				     struct sk_buff *skb, u32 hash)
 {
 	struct reframer_skb_cb *cb = reframer_skb_cb(skb);
@@ -610,10 +642,11 @@ static inline void reframer_count_in(struct reframer_engine *e,
 	e->qlen++;
 	e->memory += cb->memory;
 	e->stats.packets_in++;
-	if (hash != e->last_in) {
-		e->last_in = hash;
-		e->stats.runs_in++;
-	}
+	if (hash == e->last_in)
+		return false;
+	e->last_in = hash;
+	e->stats.runs_in++;
+	return true;
 }
 
 /*
@@ -629,17 +662,19 @@ static inline bool reframer_arrive(struct reframer_engine *e, u32 slot,
 	struct reframer_flow *flow = &e->flows[slot];
 	u32 way = slot % REFRAMER_WAYS;
 	enum reframer_reason reason;
+	bool interleaved;
 
-	reframer_count_in(e, skb, hash);
+	interleaved = reframer_count_in(e, skb, hash);
 	if (set->active & BIT(way)) {
-		reframer_join_flow(e, set, way, flow, skb, flush);
+		reframer_join_flow(e, set, way, flow, skb, flush, interleaved);
 	} else {
 		reason = reframer_begin_flow(e, &set->adaptive, way, flow,
-					     qdisc_pkt_len(skb), flush);
+					     qdisc_pkt_len(skb), flush, interleaved);
 		if (reason != REFRAMER_HOLD &&
 		    likely(reframer_bypass(e, skb, reason)))
 			return false;
 		set->active |= BIT(way);
+		set->adaptive.useful &= ~BIT(way);
 		reframer_hold(e, flow, skb);
 		if (reason != REFRAMER_HOLD)
 			reframer_release(e, flow, reason, false);

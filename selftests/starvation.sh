@@ -43,7 +43,7 @@ held_beside() {
 	WHAT="${options:+$options, }$# loops"
 	tell "$parent
 		qdisc add dev tx0 $place handle 10: reframer delay ${DELAY}ns slack 0 burst $BURST $options"
-	send -k ip4.tcp -x 0@0+4096*3,1@10000000+4096*3,2@20000000+4096*3
+	send -b -k ip4.tcp -x 0@0+4096*4,1@10000000+4096*4,2@20000000+4096*4
 	wait_drained
 	CAPTURE_AT="$TX tx0" capture -L "$TMP/list"
 	LOOPS=()
@@ -52,7 +52,7 @@ held_beside() {
 		loop $i
 	done
 	pause 0.1
-	send -k ip4.tcp -S 3 -x 0@0,1@8192,2@16384
+	send -k ip4.tcp -S 4 -x 0@0,1@8192,2@16384
 	wait "${LOOPS[@]}"
 	wait_drained
 	arrived

@@ -31,6 +31,7 @@
 
 #define ETHER	14
 #define ROOM	256		/* for the headers of a frame */
+#define BETWEEN	0xffff		/* the flow of packets sent before others */
 #define GRAIN	4096		/* ns, of the times of a list */
 
 /* A header, of which kinds of frames are composed */
@@ -119,6 +120,7 @@ static const char usage[] =
 "                tcp udp udpff echo6 mld rs ns redirect renumber\n"
 "              ip4opt, hop and dst have room for the payload in their options,\n"
 "              so that what follows may be cut off by -l\n"
+"  -b          before each packet one of another flow, at priority 7 and unnumbered\n"
 "  -c NS       a closed loop: each packet so long after the last one has left\n"
 "              the device\n"
 "  -f ID       number of the first flow (0)\n"
@@ -373,6 +375,34 @@ static struct kind *kind_of(const char *name, const uint8_t *ether, size_t len,
 	return k;
 }
 
+/* The headers of a packet of a flow */
+static void fill(uint8_t *frame, const struct kind *k, uint32_t id, uint8_t flags)
+{
+	memcpy(frame, k->bytes, k->len);
+	if (k->addr) {
+		put16(frame + k->addr, 0x0a80 + (id >> 16));
+		put16(frame + k->addr + 2, id);
+		if (k->twin)
+			memcpy(frame + k->twin, frame + k->addr, 4);
+	}
+	if (k->port)
+		put16(frame + k->port, 1024 + id % 60000);
+	if (k->flags)
+		frame[k->flags] = flags;
+	if (k->ip4)
+		put16(frame + k->ip4 + 10, ip_sum(frame + k->ip4));
+}
+
+static void set_priority(int fd, unsigned int priority)
+{
+	static unsigned int now;
+
+	if (priority != now &&
+	    setsockopt(fd, SOL_SOCKET, SO_PRIORITY, &priority, sizeof(priority)))
+		die("SO_PRIORITY");
+	now = priority;
+}
+
 /* Wait until a packet with this payload leaves the device. */
 static void wait_left(int fd, const struct kind *k, const void *load)
 {
@@ -392,9 +422,9 @@ int main(int argc, char **argv)
 	struct { uint32_t id, n; } special[64];
 	struct sockaddr_ll to = { .sll_family = AF_PACKET };
 	int64_t gap = 0, ms = 0, linger = 0, loop = -1, start, next;
-	int opt, fd, watch = -1, timed, shuffle = 0, big = 64 << 20;
+	int opt, fd, watch = -1, timed, shuffle = 0, between = 0, big = 64 << 20;
 	unsigned int mac[6] = { 2, 0, 0, 0, 0, 2 };
-	unsigned int major, minor, prio = 0, prio_now = 0;
+	unsigned int major, minor, prio = 0;
 	const char *dev = NULL, *name = "ip4.udp";
 	uint8_t ether[ETHER] = { [6] = 2, [11] = 1 };
 	uint8_t dst[4] = { 10, 0, 2, 2 };
@@ -406,7 +436,7 @@ int main(int argc, char **argv)
 	cpu_set_t cpus;
 	size_t s;
 
-	while ((opt = getopt(argc, argv, "i:F:n:w:T:o:s:x:k:c:f:S:t:g:l:m:d:p:C:W:h")) != -1) {
+	while ((opt = getopt(argc, argv, "i:F:n:w:T:o:s:x:k:bc:f:S:t:g:l:m:d:p:C:W:h")) != -1) {
 		switch (opt) {
 		case 'i':
 			dev = optarg;
@@ -440,6 +470,9 @@ int main(int argc, char **argv)
 			break;
 		case 'k':
 			name = optarg;
+			break;
+		case 'b':
+			between = 1;
 			break;
 		case 'c':
 			loop = strtoll(optarg, NULL, 0);
@@ -567,26 +600,15 @@ again:
 			if (!packets || flow != last_flow)
 				runs++;
 			last_flow = flow;
-			memcpy(frame, k->bytes, k->len);
-			if (k->addr) {
-				put16(frame + k->addr, 0x0a80 + (id >> 16));
-				put16(frame + k->addr + 2, id);
-				if (k->twin)
-					memcpy(frame + k->twin,
-					       frame + k->addr, 4);
+			if (between) {
+				fill(frame, k, BETWEEN, steps[s].flags);
+				memset(frame + k->load, 0, sizeof(load));
+				set_priority(fd, 7);
+				if (send(fd, frame, len, 0) < 0)
+					die("send");
 			}
-			if (k->port)
-				put16(frame + k->port, 1024 + id % 60000);
-			if (k->flags)
-				frame[k->flags] = steps[s].flags;
-			if (k->ip4)
-				put16(frame + k->ip4 + 10,
-				      ip_sum(frame + k->ip4));
-			if (class != prio_now &&
-			    setsockopt(fd, SOL_SOCKET, SO_PRIORITY, &class,
-				       sizeof(class)))
-				die("SO_PRIORITY");
-			prio_now = class;
+			fill(frame, k, id, steps[s].flags);
+			set_priority(fd, class);
 			load.flow = htonl(id);
 			load.seq = htonl(seq[flow]++);
 			load.sent_ns = now(CLOCK_REALTIME);

@@ -71,6 +71,7 @@ struct queue {
 	u64 arrival;
 	u32 owner;		/* the hash that found the slot empty last */
 	struct history history;	/* of the owner */
+	bool useful;		/* its hold, so far */
 	bool shared;		/* not empty since another hash came */
 	bool overdue;		/* its deadline is over: how many calls of */
 	u64 calls, calls_most;	/* reframer_next() since then, and may be? */
@@ -116,6 +117,7 @@ enum {
 	C_TIMER_OVERTAKEN, C_CLOCK_OLD, C_SLACK_TOGETHER, C_SLACK_APART,
 	C_SLACK_LATE, C_SLACK_ALL, C_HOLD_LAST, C_PUSH, C_CONTROL,
 	C_FLUSH_ALONE, C_FLUSH_HELD, C_FLUSH_READY, C_ADAPTIVE, C_SKIP, C_PROBE,
+	C_PROBE_GOES_ON, C_NEW_SMALL, C_NEW_TRUSTED, C_HOLD_PAIR, C_HOLD_RUN,
 	C_PROBE_GOOD, C_PROBE_LATE, C_PROBE_FLUSH, C_PROBE_NO_DELAY, C_CREDIT,
 	C_CREDIT_MAX, C_CREDIT_GONE, C_GLOBAL_CREDIT_MAX, C_GLOBAL_CREDIT_MIN, C_PROBE_GLOBAL_HIGH,
 	C_PROBE_WASTED, C_PROBE_PATIENCE, C_PROBE_DOUBT,
@@ -178,6 +180,11 @@ static const char *const coverage_name[C_COVERAGE] = {
 	[C_ADAPTIVE] = "release of a flow without credit",
 	[C_SKIP] = "packet without credit that is no probe",
 	[C_PROBE] = "probe",
+	[C_PROBE_GOES_ON] = "probe that no other flow has ended",
+	[C_NEW_SMALL] = "small first packet at a high global credit",
+	[C_NEW_TRUSTED] = "first packet at a high global credit",
+	[C_HOLD_PAIR] = "wasted hold of a pair",
+	[C_HOLD_RUN] = "wasted hold of packets with none between them",
 	[C_PROBE_GOOD] = "probe that another packet follows in time",
 	[C_PROBE_LATE] = "probe that is alone",
 	[C_PROBE_FLUSH] = "probe that a packet that flushes ends",
@@ -348,9 +355,9 @@ static void model_learn(struct queue *q, u64 hold)
 {
 	struct history *h = &q->history;
 
-	if (q->n > 1 && q->n * (u64)t.e->conf.delay <= hold) {
+	if (q->useful && q->n * (u64)t.e->conf.delay <= hold) {
 		t.coverage[C_HOLD_LATE]++;
-	} else if (q->n > 1) {
+	} else if (q->useful) {
 		t.m.stats.holds_paid++;
 		t.coverage[C_HOLD_PAID]++;
 		t.coverage[C_CREDIT_MAX] += h->credit == 7;
@@ -368,8 +375,11 @@ static void model_learn(struct queue *q, u64 hold)
 		t.coverage[C_GLOBAL_CREDIT_MIN] += t.m.global_credit == -32;
 		if (t.m.global_credit > -32)
 			t.m.global_credit--;
-		if (h->credit > 0)
-			h->credit--;
+		t.coverage[C_HOLD_PAIR] += q->n == 2;
+		t.coverage[C_HOLD_RUN] += q->n > 2;
+		h->credit -= q->n > 1 ? 2 : 1;
+		if (h->credit < 0)
+			h->credit = 0;
 		if (h->credit == 0)
 			model_back_off(h, 9);
 	} else {
@@ -474,6 +484,10 @@ static void model_place(int slot, const struct entry *new)
 		return;
 	q->owner = new->hash;
 	q->history = (struct history) { 0 };
+	if (t.m.global_credit >= 32) {
+		t.coverage[new->len < 256 ? C_NEW_SMALL : C_NEW_TRUSTED]++;
+		q->history.credit = new->len < 256 ? 0 : 5;
+	}
 	if (class)
 		return;
 	/* around the set, so that all stay known for about as long */
@@ -481,6 +495,12 @@ static void model_place(int slot, const struct entry *new)
 		*taken = (*taken + 1) % REFRAMER_WAYS;
 	} while (t.m.queue[set + *taken].n);
 	same(slot - set, *taken);
+}
+
+/* Does a packet of another flow come between this one and the one before? */
+static bool model_behind_another(const struct entry *new)
+{
+	return !t.m.stats.packets_in || new->hash != t.m.last_in;
 }
 
 /* Does what the packet that comes changes depend on the time? */
@@ -492,15 +512,17 @@ static bool model_needs_time(const struct queue *q, const struct entry *new,
 	switch (q->state) {
 	case READY:
 		return false;
-	case HELD:			/* does its hold end? */
-		return flush || model_makes_full(q, new);
+	case HELD:			/* does its hold end, or is it a pair? */
+		return flush || model_makes_full(q, new) ||
+		       (model_behind_another(new) && !q->useful && q->n == 1 &&
+			t.m.told - q->arrival <= t.e->conf.delay / 8);
 	default:
-		if (h->probing)
+		if (h->probing && model_behind_another(new))
 			return true;
 		if (!t.e->conf.delay || flush || model_makes_full(q, new))
 			return false;
 		if (t.e->conf.adaptive && !h->credit)
-			return !h->skip;	/* a probe begins */
+			return !h->skip && !h->probing;	/* a probe begins */
 		return true;			/* a hold begins */
 	}
 }
@@ -515,7 +537,7 @@ static void model_end_probe(struct queue *q)
 	h->probing = false;
 	h->good = good && doubt;
 	if (good) {
-		h->credit = trust && h->backoff <= 3 ? 7 : !doubt;
+		h->credit = trust && h->backoff <= 3 ? 5 : !doubt;
 		t.coverage[C_PROBE_DOUBT] += doubt;
 	} else if (h->again) {
 		model_back_off(h, 3);
@@ -525,7 +547,7 @@ static void model_end_probe(struct queue *q)
 	}
 	h->again = !good && !h->again;
 	t.coverage[good ? C_PROBE_GOOD : C_PROBE_LATE]++;
-	t.coverage[C_PROBE_GLOBAL_HIGH] += good && h->credit == 7;
+	t.coverage[C_PROBE_GLOBAL_HIGH] += good && h->credit == 5;
 	t.coverage[C_PROBE_WASTED] += good && trust && h->credit == 1;
 	t.coverage[C_PROBE_NO_DELAY] += !t.e->conf.delay;
 }
@@ -537,7 +559,9 @@ static bool model_advise(struct history *h)
 		t.coverage[C_CREDIT]++;
 		return true;
 	}
-	if (h->skip > 0) {
+	if (h->probing) {
+		t.coverage[C_PROBE_GOES_ON]++;
+	} else if (h->skip > 0) {
 		h->skip--;
 		t.coverage[C_SKIP]++;
 	} else {
@@ -565,6 +589,8 @@ static enum reframer_reason model_reason(struct queue *q,
 		return REFRAMER_RELEASE_FULL;
 	if (begins && t.e->conf.adaptive && !model_advise(&q->history))
 		return REFRAMER_RELEASE_ADAPTIVE;
+	if (begins)
+		q->history.probing = false;
 	return REFRAMER_HOLD;
 }
 
@@ -602,9 +628,9 @@ static void model_arrive(int slot, const struct entry *new,
 	struct queue *q = &t.m.queue[slot];
 	enum reframer_reason reason;
 	bool begins = q->state == IDLE, bypass = false;
+	bool behind = model_behind_another(new), probing;
 
-	if (!s->packets_in || new->hash != t.m.last_in)
-		s->runs_in++;
+	s->runs_in += behind;
 	t.m.last_in = new->hash;
 	s->packets_in++;
 
@@ -615,19 +641,24 @@ static void model_arrive(int slot, const struct entry *new,
 		begins && t.m.bypass.packet &&
 		t.m.bypass.packet->hash == new->packet->hash;
 
-	if (begins) {
-		t.coverage[C_PROBE_FLUSH] += flush && q->history.probing;
-		if (q->history.probing)
-			model_end_probe(q);
+	if (begins && behind && q->history.probing) {
+		t.coverage[C_PROBE_FLUSH] += !!flush;
+		model_end_probe(q);
 	}
+	probing = q->history.probing;
 	reason = q->state == READY ? REFRAMER_HOLD : model_reason(q, new, flush);
+	if (begins)
+		q->useful = false;
+	else if (q->state == HELD && behind)
+		q->useful |= q->n >= 2 || reason != REFRAMER_HOLD ||
+			     t.m.told - q->arrival > t.e->conf.delay / 8;
 	if (q->state == HELD && reason != REFRAMER_HOLD && due(q)) {
 		t.coverage[C_DUE_FLUSH]++;
 		reason = REFRAMER_HOLD;
 	}
 	if (begins && reason != REFRAMER_HOLD)
 		bypass = model_bypass(new, reason);
-	if (begins && (!bypass || q->history.probing))
+	if (begins && (!bypass || (q->history.probing && !probing)))
 		q->arrival = t.m.told;
 	if (bypass)
 		return;
@@ -997,6 +1028,8 @@ static void check_sets(void)
 		same_at(set->tag[way], q->owner, i);
 		same_at(set->active >> way & 1, q->n > 0, i);
 		same_at(set->shared >> way & 1, q->shared, i);
+		if (q->state == HELD)
+			same_at(set->adaptive.useful >> way & 1, q->useful, i);
 		same_at(set->adaptive.probing >> way & 1, q->history.probing, i);
 		same_at(set->adaptive.probe_failed >> way & 1, q->history.again, i);
 		same_at(set->adaptive.probe_good >> way & 1, q->history.good, i);

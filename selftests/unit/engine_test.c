@@ -73,7 +73,7 @@ static void random_hashes(void)
 
 static void random_phase(void)
 {
-	traffic.hash_n = PICK(1, 3, 9, 12, 30, 64, 128);
+	traffic.hash_n = PICK(1, 3, 3, 5, 9, 12, 30, 64, 128);
 	traffic.hash_first = below(HASHES / 64) * 64;
 	if (traffic.hash_first + traffic.hash_n > HASHES)
 		traffic.hash_first = 0;
@@ -384,8 +384,9 @@ static void test_stale_clock(void)
 	conf.delay = 64000;
 	conf.slack = 0;
 	directed(&conf, 1);
-	for (i = 0; i < 16; i++)
-		arrive(i, 1);
+	/* the third packet of each, for which the clock need not be read */
+	for (i = 0; i < 3 * 16; i++)
+		arrive(i % 16, 1);
 	t.timer_latency = 500000;
 	for (i = 0; !sent(); i++) {
 		clock_advance(1000);
@@ -660,21 +661,37 @@ static void test_change(void)
 	destroy();
 }
 
-/* Packets that must all bypass, each later than the delay. */
+/* A packet of a flow that is never held */
+static void another(void)
+{
+	u32 qlen = t.e->qlen;
+
+	enqueue_flush(HASHES - 1, 100, 256, REFRAMER_FLUSH_CONTROL);
+	dequeue();
+	same(t.e->qlen, qlen);
+}
+
+/* Packets that must all bypass, each behind another flow's and later than the delay. */
 static void bypass(int hash, int packets)
 {
 	while (packets--) {
 		t.clock += 2 * (u64)t.e->conf.delay;
+		another();
 		arrive(hash, 1);
 		same(t.e->qlen, 0);
 	}
 }
 
-/* A hold that gathers so many packets, a little after what came before */
+/* A hold that gathers so many packets, each a little behind another flow's */
 static void hold(int hash, int packets)
 {
+	int i;
+
 	t.clock++;
-	arrive(hash, packets);
+	for (i = 0; i < packets; i++) {
+		another();
+		arrive(hash, 1);
+	}
 	same(t.e->qlen, packets);
 	t.clock += t.e->conf.delay;
 	drain();
@@ -696,9 +713,7 @@ static void test_adaptive(void)
 	bypass(1, 2 + 7);
 	bypass(1, 2 + 7);
 	same(t.clock_reads, 4 * 3);
-	t.clock += conf.delay + 1;
-	arrive(1, 1);
-	same(t.e->qlen, 0);
+	bypass(1, 1);
 	same(stats().releases[REFRAMER_RELEASE_ADAPTIVE], 3 + 5 + 9 + 9 + 1);
 
 	/* wasted holds: 1, 3, 7, ... 511 */
@@ -715,7 +730,7 @@ static void test_adaptive(void)
 	/* holds that pay */
 	bypass(0, 1);
 	for (i = 1; i <= 5; i++) {
-		hold(0, 2);
+		hold(0, 3);
 		same(t.e->stats.holds_paid, i);
 	}
 	for (i = 1; i <= 7; i++)
@@ -729,6 +744,7 @@ static void test_adaptive(void)
 	bypass(0, 1);
 	t.clock += 1;
 	for (i = 0; i < 3; i++) {
+		another();
 		arrive(0, 1);
 		same(t.e->qlen, 1);
 		t.clock += conf.delay / 2 - (i < 2);
@@ -741,9 +757,66 @@ static void test_adaptive(void)
 	destroy();
 }
 
+/* Which holds are useful, by what they gather */
+static void test_useful_holds(void)
+{
+	struct reframer_config conf = usual;
+	u64 paid, wasted;
+	int i;
+
+	conf.adaptive = 1;
+	directed(&conf, 1);
+	bypass(0, 1);
+	for (i = 0; i < 2; i++)
+		hold(0, 3);
+	same(t.e->stats.holds_paid, 2);		/* credit 7 */
+
+	/* none between: wasted, however many they are; 7, 5, 3, 1, 0 */
+	t.clock++;
+	another();
+	for (i = 1; i <= 4; i++) {
+		arrive(0, i + 1);
+		same(t.e->qlen, i + 1);
+		t.clock += conf.delay;
+		drain();
+		same(t.e->stats.holds_wasted, i);
+	}
+	/* a probe does not end before another flow has sent; no clock is read */
+	another();
+	bypass(0, 1 + 1);
+	arrive(0, 3);
+	same(t.e->qlen, 0);
+
+	/* pairs: the second one close to the first one, or not, or the last one */
+	bypass(1, 1);
+	for (i = 0; i < 2; i++)
+		hold(1, 3);
+	paid = t.e->stats.holds_paid;
+	wasted = t.e->stats.holds_wasted;
+	hold(1, 2);				/* credit 5 */
+	same(t.e->stats.holds_wasted, wasted + 1);
+	for (i = 0; i <= 1; i++) {
+		arrive(1, 1);
+		t.clock += conf.delay / 8 + i;
+		another();
+		arrive(1, 1);
+		t.clock += conf.delay;
+		drain();
+		same(t.e->stats.holds_paid, paid + i);
+		same(t.e->stats.holds_wasted, wasted + 2);
+	}
+	arrive(1, 1);
+	another();
+	enqueue_flush(1, 100, 256, REFRAMER_FLUSH_PUSH);
+	run();
+	same(t.e->stats.holds_paid, paid + 2);
+	destroy();
+}
+
 /*
- * Where holds pay, a flow gets all credit with its first good probe, and again
- * until it has wasted that four times; and its first eight packets are probes.
+ * Where holds pay, a flow is trusted from its first good probe on, and again until it
+ * has wasted that four times; and its first eight packets are probes.  But a first
+ * packet that is not small is held at once.
  */
 static void test_global_credit_high(void)
 {
@@ -756,20 +829,34 @@ static void test_global_credit_high(void)
 	bypass(0, 1);
 	for (i = 1; i <= 11; i++) {
 		same(t.e->global_credit, 3 * (i - 1));
-		hold(0, 2);
+		hold(0, 3);
 	}
 	for (i = 0; i < 5; i++) {
 		bypass(1, 1);
-		for (n = 0; n < (i < 4 ? 7 : 1); n++)
+		for (n = 0; n < (i < 4 ? 5 : 1); n++)
 			hold(1, 1);
 		bypass(1, (2 << i) - 1);
 		while (t.e->global_credit < 63)
-			hold(0, 2);
+			hold(0, 3);
 	}
-	same(t.e->stats.holds_wasted, 4 * 7 + 1);
+	same(t.e->stats.holds_wasted, 4 * 5 + 1);
 	reads = t.clock_reads;
 	bypass(2, 8 + 7);
 	same(t.clock_reads - reads, 8 + 1);
+
+	for (i = 0; i < 5; i++) {
+		enqueue(3, i ? 100 : 256, 512);
+		dequeue();
+		same(t.e->qlen, 1);
+		t.clock += conf.delay;
+		drain();
+	}
+	another();
+	arrive(3, 1);
+	same(t.e->qlen, 0);
+	enqueue(4, 255, 512);
+	dequeue();
+	same(t.e->qlen, 0);
 
 	/* just too little global credit */
 	conf.adaptive = 0;
@@ -781,6 +868,9 @@ static void test_global_credit_high(void)
 	bypass(2, 1);
 	hold(2, 1);
 	bypass(2, 1);
+	enqueue(5, 256, 512);
+	dequeue();
+	same(t.e->qlen, 0);
 	destroy();
 }
 
@@ -800,20 +890,22 @@ static void test_global_credit_low(void)
 	for (i = 0; i < 6; i++) {
 		bypass(50 + i, 1);
 		t.clock++;
+		another();
 		arrive(50 + i, 1);
 		same(t.e->qlen, 0);
 		/* one that is too late, and it begins again */
 		if (i == 0) {
 			bypass(50, 1);
 			t.clock++;
+			another();
 			arrive(50, 1);
 			same(t.e->qlen, 0);
 		}
-		hold(50 + i, 2);
+		hold(50 + i, 3);
 	}
 	same(t.e->global_credit, -32 + 6 * 3);
 	bypass(60, 1);
-	hold(60, 2);
+	hold(60, 3);
 	destroy();
 }
 
@@ -918,9 +1010,10 @@ static void test_known_flows(void)
 
 	conf.adaptive = 1;
 	directed(&conf, 8 << 16);	/* one set */
+	t.hash[HASHES - 1] = 1;		/* but the flow between them */
 	for (i = 1; i <= 8; i++) {
 		bypass(i, 1);
-		hold(i, 2);
+		hold(i, 3);
 	}
 	for (i = 1; i <= 8; i++)
 		hold(i, 1);
@@ -977,7 +1070,8 @@ static const struct {
 	{ "what a socket pays for takes no memory", test_paid_memory },
 	{ "a change holds for what is held", test_change },
 	{ "flows are held for which that pays", test_adaptive },
-	{ "where holds pay, new flows get full credit", test_global_credit_high },
+	{ "which holds are useful", test_useful_holds },
+	{ "where holds pay, new flows are trusted", test_global_credit_high },
 	{ "where holds are wasted, new flows need two good probes", test_global_credit_low },
 	{ "a packet that flushes releases its flow", test_push },
 	{ "no packet overtakes at a change of the key", test_change_key },

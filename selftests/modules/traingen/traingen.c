@@ -77,6 +77,10 @@ static unsigned int batch = 1;
 module_param(batch, uint, 0644);
 MODULE_PARM_DESC(batch, "packets sent before anybody else handles one, if not more than 64");
 
+static unsigned int burst = 1;
+module_param(burst, uint, 0644);
+MODULE_PARM_DESC(burst, "packets that a train sends in a row");
+
 static bool grouped;
 module_param(grouped, bool, 0644);
 MODULE_PARM_DESC(grouped, "sort the packets of a batch by train, at no cost for others");
@@ -129,6 +133,7 @@ static struct {
 
 	u32 random;
 	u32 next_flow;			/* the next one to start, if fresh */
+	u32 train;			/* that sends a burst */
 	u32 picked[MAX_FLOWS];		/* packets of each train in the batch */
 	u32 flow_of[MAX_FLOWS];		/* each train's */
 	u32 left[MAX_FLOWS];		/* packets of the train to come */
@@ -286,8 +291,11 @@ static int send_batch(struct net_device *dev)
 	int err = 0;
 
 	if (!grouped) {
-		while (!err && n--)
-			err = send_one(dev, random_below(flows));
+		while (!err && n--) {
+			if (run->sent % burst == 0)
+				run->train = random_below(flows);
+			err = send_one(dev, run->train);
+		}
 		return err;
 	}
 	while (n--)
@@ -394,7 +402,7 @@ static int set_run(const char *val, const struct kernel_param *kp)
 	u32 i;
 	int err;
 
-	if (!packets || !flows || flows > MAX_FLOWS || !train || !batch ||
+	if (!packets || !flows || flows > MAX_FLOWS || !train || !batch || !burst ||
 	    bytes < 100 || bytes > 1514 || !seed ||
 	    sscanf(mac, "%hhx:%hhx:%hhx:%hhx:%hhx:%hhx", &dst[0], &dst[1],
 		   &dst[2], &dst[3], &dst[4], &dst[5]) != ETH_ALEN) {
