@@ -36,6 +36,7 @@
  *   bool reframer_timer_queued(e)   the timer is armed and has not expired
  *   void reframer_timer_arm(e, ns)  have reframer_next() called at that time
  *   u32 reframer_timer_latency(e)   ns, how late it was when it expired last
+ *   bool reframer_may_bypass(e)     packets may bypass the qdisc when it is empty
  *
  * The caller serialises all calls.
  */
@@ -47,6 +48,7 @@
 #define REFRAMER_WAYS		8
 
 #include "reframer_adaptive.h"
+#include "reframer_aside.h"
 #include "reframer_flush.h"
 
 /* So many calls of reframer_next() may trust a timer that should not be late. */
@@ -184,10 +186,12 @@ struct reframer_engine {
 	u32 clock_age;		/* calls of reframer_next() since `now` was read */
 	bool none_due;		/* no HELD flow is due before the timer expires */
 	bool new_flow;		/* the way of the packet that arrives was just taken */
+	bool stands_aside;	/* packets may bypass the qdisc while it is empty */
 
 	/* written with every packet */
 	u32 last_in;		/* hashes, to count runs */
 	u32 last_out;
+	u32 looked;		/* packets in, since the look was checked last */
 	u64 bypassed[REFRAMER_RELEASE_REASONS];	/* see reframer_sum_stats() */
 	struct reframer_stats stats;
 
@@ -203,6 +207,7 @@ struct reframer_engine {
 	u32 timer_latency;	/* ns, 8 times its moving average */
 	s32 global_credit;
 	u64 bypassed_dropped;
+	struct reframer_aside aside;
 
 	/*
 	 * Packets queued by another key, which no other packet may overtake.  Outside
@@ -460,6 +465,7 @@ static inline void reframer_learn(struct reframer_engine *e,
 
 	switch (reframer_hold_outcome(useful, packets, hold, e->conf.delay)) {
 	case REFRAMER_OUTCOME_PAID:
+		e->aside.joined += packets - 1;
 		e->stats.holds_paid++;
 		reframer_hold_paid(h, &e->global_credit);
 		break;
@@ -520,9 +526,15 @@ reframer_begin_flow(struct reframer_engine *e, struct reframer_adaptive *a,
 		    enum reframer_flush flush, bool interleaved)
 {
 	enum reframer_advice advice = REFRAMER_ADVICE_HOLD;
-	bool ends_probe = interleaved && a->probing & BIT(way);
+	bool ends_probe = false;
 
-	if (unlikely(ends_probe)) {
+	if (unlikely(a->probing & BIT(way))) {
+		if (flow->arrival < e->aside.seen_since)
+			a->probing &= ~BIT(way);
+		else
+			ends_probe = interleaved;
+	}
+	if (ends_probe) {
 		reframer_read_clock(e);
 		reframer_end_probe(a, way, e->global_credit,
 				   e->now - flow->arrival <= e->conf.delay);
@@ -538,7 +550,9 @@ reframer_begin_flow(struct reframer_engine *e, struct reframer_adaptive *a,
 		return e->conf.delay ? REFRAMER_RELEASE_FULL :
 				       REFRAMER_RELEASE_DEADLINE;
 
-	if (e->conf.adaptive)
+	if (e->stands_aside)
+		advice = REFRAMER_ADVICE_BYPASS;
+	else if (e->conf.adaptive)
 		advice = reframer_advise(a, way);
 	if (advice == REFRAMER_ADVICE_BYPASS)
 		return REFRAMER_RELEASE_ADAPTIVE;
@@ -649,6 +663,35 @@ static inline bool reframer_count_in(struct reframer_engine *e,
 	return true;
 }
 
+/* The engine has seen 64 packets more: does it stand aside? */
+static noinline void reframer_check_look(struct reframer_engine *e)
+{
+	e->looked = 0;
+	if (e->stands_aside)
+		return;
+	reframer_read_clock(e);
+	e->stands_aside = reframer_end_look(&e->aside, e->now, e->conf.delay,
+					    e->conf.adaptive && reframer_may_bypass(e));
+}
+
+/* Packets have bypassed the qdisc: does it still stand aside? */
+static inline void reframer_bypassed(struct reframer_engine *e, u32 packets)
+{
+	e->aside.packets += packets;
+	if (likely(e->aside.packets - e->aside.checked < REFRAMER_LOOK_PACKETS))
+		return;
+	reframer_read_clock(e);
+	e->stands_aside = !reframer_end_aside(&e->aside, e->now, e->conf.delay);
+}
+
+/* All packets have to be seen from now on. */
+static inline void reframer_look_again(struct reframer_engine *e, u64 now)
+{
+	e->stands_aside = false;
+	e->looked = 0;
+	reframer_resume(&e->aside, now, 0);
+}
+
 /*
  * A packet joins its flow, whose slot is from reframer_flow_find() or
  * reframer_flow_at() just before.  Returns true if there are so many packets that
@@ -664,6 +707,8 @@ static inline bool reframer_arrive(struct reframer_engine *e, u32 slot,
 	enum reframer_reason reason;
 	bool interleaved;
 
+	if (unlikely(++e->looked == REFRAMER_LOOK_PACKETS))
+		reframer_check_look(e);
 	interleaved = reframer_count_in(e, skb, hash);
 	if (set->active & BIT(way)) {
 		reframer_join_flow(e, set, way, flow, skb, flush, interleaved);
@@ -967,6 +1012,7 @@ static inline void reframer_config_changed(struct reframer_engine *e, u64 now)
 		reframer_make_all_due(e);
 	e->armed = false;
 	e->none_due = false;
+	reframer_look_again(e, now);
 }
 
 /* All packets of a READY flow go behind those of the old key. */

@@ -61,6 +61,7 @@ static void reframer_trace(const struct reframer_engine *e,
 static bool reframer_timer_queued(const struct reframer_engine *e);
 static void reframer_timer_arm(struct reframer_engine *e, u64 expires);
 static u32 reframer_timer_latency(const struct reframer_engine *e);
+static bool reframer_may_bypass(const struct reframer_engine *e);
 #define reframer_clock()	ktime_get_ns()
 
 #include "reframer_trace.h"
@@ -80,6 +81,8 @@ struct reframer_sched_data {
 	struct reframer_engine engine;
 	struct qdisc_watchdog watchdog;
 	u32 timer_latency;		/* ns, when the watchdog expired last */
+	u64 dequeued;			/* packets, as in bstats */
+	u64 bypassed;			/* the same, of those that bypassed the qdisc */
 	siphash_aligned_key_t secret;	/* of hashes of our own */
 	struct tcf_block *block;
 };
@@ -112,6 +115,19 @@ static void reframer_timer_arm(struct reframer_engine *e, u64 expires)
 static u32 reframer_timer_latency(const struct reframer_engine *e)
 {
 	return READ_ONCE(reframer_of(e)->timer_latency);
+}
+
+/*
+ * The core sends packets past an empty qdisc that is the root of a transmit queue, if
+ * that allows it.  With filters none may bypass.
+ */
+static bool reframer_may_bypass(const struct reframer_engine *e)
+{
+	const struct reframer_sched_data *q = reframer_of(e);
+	const struct Qdisc *sch = q->watchdog.qdisc;
+
+	return !rcu_access_pointer(q->filter_list) &&
+	       rcu_access_pointer(sch->dev_queue->qdisc) == sch;
 }
 
 /*
@@ -313,19 +329,54 @@ static noinline struct sk_buff *reframer_dequeue_skb(struct Qdisc *sch, bool due
 		return NULL;
 	reframer_add_qlen(sch, -1);
 	qdisc_qstats_backlog_dec(sch, skb);
+	q->dequeued -= u64_stats_read(&sch->bstats.packets);
 	qdisc_bstats_update(sch, skb);
+	q->dequeued += u64_stats_read(&sch->bstats.packets);
 	return skb;
 }
 
-/* Called after every enqueue(), mostly when nothing is due, so that is fast. */
+/*
+ * Let packets bypass the qdisc if it stands aside.  The decision is the engine's, and
+ * the flag is set accordingly each time: the core may change it under another lock.
+ */
+static void reframer_set_bypass(struct Qdisc *sch)
+{
+	const struct reframer_sched_data *q = qdisc_priv(sch);
+
+	if (q->engine.stands_aside)
+		WRITE_ONCE(sch->flags, sch->flags | TCQ_F_CAN_BYPASS);
+	else
+		WRITE_ONCE(sch->flags, sch->flags & ~TCQ_F_CAN_BYPASS);
+}
+
+/* The core has sent packets that bypassed the qdisc, or may do so from now on. */
+static noinline void reframer_aside(struct Qdisc *sch)
+{
+	struct reframer_sched_data *q = qdisc_priv(sch);
+	u64 all = u64_stats_read(&sch->bstats.packets) - q->dequeued;
+
+	if (!reframer_may_bypass(&q->engine))
+		reframer_look_again(&q->engine, ktime_get_ns());
+	else if (q->engine.stands_aside)
+		reframer_bypassed(&q->engine, all - q->bypassed);
+	q->bypassed = all;
+	reframer_set_bypass(sch);
+}
+
+/*
+ * Called after every enqueue(), mostly when nothing is due, so that is fast; and by the
+ * core after each packet that bypasses the qdisc.
+ */
 static struct sk_buff *reframer_dequeue(struct Qdisc *sch)
 {
 	struct reframer_sched_data *q = qdisc_priv(sch);
 	bool due = reframer_check_due(&q->engine);
 
-	if (reframer_is_idle(&q->engine, due))
-		return NULL;
-	return reframer_dequeue_skb(sch, due);
+	if (!reframer_is_idle(&q->engine, due))
+		return reframer_dequeue_skb(sch, due);
+	if (unlikely(q->engine.stands_aside || sch->flags & TCQ_F_CAN_BYPASS))
+		reframer_aside(sch);
+	return NULL;
 }
 
 static void reframer_reset(struct Qdisc *sch)
@@ -503,6 +554,7 @@ static int reframer_change(struct Qdisc *sch, struct nlattr *opt,
 		qdisc_tree_reduce_backlog(sch, packets, bytes);
 
 	reframer_config_changed(e, ktime_get_ns());
+	reframer_set_bypass(sch);
 	reframer_timer_arm(e, e->now);
 
 	sch_tree_unlock(sch);
@@ -617,8 +669,9 @@ static int reframer_dump_stats(struct Qdisc *sch, struct gnet_dump *d)
 	struct reframer_sched_data *q = qdisc_priv(sch);
 	const struct reframer_engine *e = &q->engine;
 	struct reframer_stats stats, *s = &stats;
-	u32 memory, timer_latency, slack;
+	u32 memory, timer_latency, slack, bypassing;
 	struct nlattr *app, *nest;
+	u64 bypassed;
 
 	/* of one moment, so that the sums are right */
 	sch_tree_lock(sch);
@@ -626,6 +679,8 @@ static int reframer_dump_stats(struct Qdisc *sch, struct gnet_dump *d)
 	memory = e->memory;
 	timer_latency = e->timer_latency;
 	slack = reframer_slack(e);
+	bypassed = u64_stats_read(&sch->bstats.packets) - q->dequeued;
+	bypassing = e->stands_aside;
 	sch_tree_unlock(sch);
 
 	app = nla_nest_start_noflag(d->skb, TCA_STATS_APP);
@@ -645,6 +700,8 @@ static int reframer_dump_stats(struct Qdisc *sch, struct gnet_dump *d)
 	    PUT_U64(RUNS_IN, s->runs_in) ||
 	    PUT_U64(PACKETS_OUT, s->packets_out) ||
 	    PUT_U64(RUNS_OUT, s->runs_out) ||
+	    PUT_U64(BYPASSED, bypassed) ||
+	    PUT_U32(BYPASSING, bypassing) ||
 	    PUT_U64(BURSTS, s->bursts) ||
 	    PUT_HIST(BURST_HIST, s->burst_hist, REFRAMER_BURST_HIST_LEN) ||
 	    PUT_U64(RELEASE_DEADLINE, s->releases[REFRAMER_RELEASE_DEADLINE]) ||

@@ -517,7 +517,7 @@ test_classes_are_the_flows() {
 	send -x "$(two_or_three)"
 	show
 	classes
-	expect '.r.flows.ready == 40 and (.list | length) == 100' \
+	timely '.r.flows.ready == 40 and (.list | length) == 100' \
 		'[.list[] | select(.state == "ready")] |
 			length == 40 and all(.[]; .qlen == 3 and .age == null)' \
 		'[.list[] | select(.state == "held")] |

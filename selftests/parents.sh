@@ -25,7 +25,7 @@ life() {
 	parent "$1" "delay $WINDOW $ALWAYS"
 	pass 1:1 1:2
 	# packets were grouped
-	expect 'all(.qs[] | select(.kind == "reframer");
+	timely 'all(.qs[] | select(.kind == "reframer");
 		.reframer.locality_out >= 4)'
 
 	# one leaf holds packets, the other does not

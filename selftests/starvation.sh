@@ -41,8 +41,10 @@ held_beside() {
 	shift 2
 	[ -n "$parent" ] || place=root
 	WHAT="${options:+$options, }$# loops"
+	# with a filter, if only for a protocol that nobody uses, no packet bypasses the qdisc
 	tell "$parent
-		qdisc add dev tx0 $place handle 10: reframer delay ${DELAY}ns slack 0 burst $BURST $options"
+		qdisc add dev tx0 $place handle 10: reframer delay ${DELAY}ns slack 0 burst $BURST $options
+		filter add dev tx0 parent 10: protocol 0x88b5 matchall classid 10:1"
 	send -b -k ip4.tcp -x 0@0+4096*4,1@10000000+4096*4,2@20000000+4096*4
 	wait_drained
 	CAPTURE_AT="$TX tx0" capture -L "$TMP/list"

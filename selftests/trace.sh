@@ -166,7 +166,7 @@ test_reframer_releases() {
 	watch tx0
 	show
 	WHAT=$(<"$TMP/watched")
-	expect "$(awk '
+	timely "$(awk '
 		/^[0-9]+\.[0-9]+ dev=tx0 handle=1: hash=0x[0-9a-f]+ packets=[0-9]+ bytes=[0-9]+00 hold=[0-9]+ reason=(full|deadline)$/ {
 			n[substr($NF, 8)]++
 			split($5, packets, "=")
@@ -183,7 +183,7 @@ test_reframer_releases() {
 	watch --summary
 	show
 	WHAT=$(<"$TMP/watched")
-	expect "$(awk '
+	timely "$(awk '
 		NR == 1 { titles = $1 " " $2 " " $3 }
 		NR > 1 { n[$1] = $2; sum += $3 }
 		END {

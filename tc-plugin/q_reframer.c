@@ -601,7 +601,10 @@ static void print_memory(struct stats *st)
 
 static void print_qdisc(struct stats *st, struct rtattr *nest)
 {
-	static const struct field releases[] = {
+	static const struct field bypass[] = {
+		{ "packets", TCA_REFRAMER_STATS_BYPASSED },
+		{ "now", TCA_REFRAMER_STATS_BYPASSING },
+	}, releases[] = {
 		{ "deadline", TCA_REFRAMER_STATS_RELEASE_DEADLINE },
 		{ "full", TCA_REFRAMER_STATS_RELEASE_FULL },
 		{ "pressure", TCA_REFRAMER_STATS_RELEASE_PRESSURE },
@@ -631,6 +634,7 @@ static void print_qdisc(struct stats *st, struct rtattr *nest)
 	parse_nested(tb, TCA_REFRAMER_STATS_MAX, nest);
 	st->tb = tb;
 	print_traffic(st);
+	print_group(st, "bypass", bypass, ARRAY_SIZE(bypass));
 	print_bursts(st);
 	print_group(st, "releases", releases, ARRAY_SIZE(releases));
 	print_group(st, "holds", holds, ARRAY_SIZE(holds));

@@ -218,6 +218,8 @@ static void fuzz_one(const u8 *data, size_t len)
 	fuzz_hashes(input_byte());
 	fuzz_options(&conf, false);
 	create(&conf);
+	t.may_bypass = true;
+	t.crowded = true;
 	while (!input_ended())
 		fuzz_operation();
 	destroy();

@@ -30,6 +30,7 @@ static u64 reframer_clock(void);
 static bool reframer_timer_queued(const struct reframer_engine *e);
 static void reframer_timer_arm(struct reframer_engine *e, u64 expires);
 static u32 reframer_timer_latency(const struct reframer_engine *e);
+static bool reframer_may_bypass(const struct reframer_engine *e);
 #include "reframer_engine.h"
 #include "reframer_options.h"
 
@@ -100,6 +101,16 @@ struct model {
 	int sending;		/* slot, or NONE */
 	u32 sent_packets, sent_bytes;
 	u32 last_in, last_out;
+	struct {
+		bool now;		/* packets may bypass */
+		int seen, unchecked;	/* packets queued, bypassed since the last check */
+		u64 packets, joined;	/* since the look began */
+		u64 since;
+		u64 passed, pace_passed; /* packets that bypassed, since then */
+		u64 passed_since, pace_since;
+		int factor;		/* of the look, to stand aside next time */
+		u64 seen_since;
+	} aside;
 	struct reframer_stats stats;
 	int global_credit;		/* in flows whose probe was good, -32 to 63 */
 };
@@ -117,10 +128,12 @@ enum {
 	C_TIMER_OVERTAKEN, C_CLOCK_OLD, C_SLACK_TOGETHER, C_SLACK_APART,
 	C_SLACK_LATE, C_SLACK_ALL, C_HOLD_LAST, C_PUSH, C_CONTROL,
 	C_FLUSH_ALONE, C_FLUSH_HELD, C_FLUSH_READY, C_ADAPTIVE, C_SKIP, C_PROBE,
+	C_LOOK_PAYS, C_ASIDE, C_ASIDE_FASTER, C_ASIDE_PACKETS,
+	C_ASIDE_TIME, C_ASIDE_QUEUED, C_ASIDE_PROBE, C_CHANGE_ASIDE,
 	C_PROBE_GOES_ON, C_NEW_SMALL, C_NEW_TRUSTED, C_HOLD_PAIR, C_HOLD_RUN,
 	C_PROBE_GOOD, C_PROBE_LATE, C_PROBE_FLUSH, C_PROBE_NO_DELAY, C_CREDIT,
 	C_CREDIT_MAX, C_CREDIT_GONE, C_GLOBAL_CREDIT_MAX, C_GLOBAL_CREDIT_MIN, C_PROBE_GLOBAL_HIGH,
-	C_PROBE_WASTED, C_PROBE_PATIENCE, C_PROBE_DOUBT,
+	C_PROBE_PATIENCE, C_PROBE_DOUBT,
 	C_HOLD_PAID, C_HOLD_WASTED, C_HOLD_NEUTRAL, C_HOLD_LATE,
 	C_BACKOFF_LESS, C_BACKOFF_MAX, C_HISTORY_KEPT, C_HISTORY_LOST,
 	C_COLLISION_CLASS, C_COLLISION_IN_CLASS, C_CHANGE_KEY_HELD, C_CHANGE_KEY_READY,
@@ -180,6 +193,14 @@ static const char *const coverage_name[C_COVERAGE] = {
 	[C_ADAPTIVE] = "release of a flow without credit",
 	[C_SKIP] = "packet without credit that is no probe",
 	[C_PROBE] = "probe",
+	[C_LOOK_PAYS] = "look in which holding paid",
+	[C_ASIDE] = "standing aside",
+	[C_ASIDE_FASTER] = "a look because packets come faster",
+	[C_ASIDE_PACKETS] = "a look after so many packets",
+	[C_ASIDE_TIME] = "a look after some time",
+	[C_ASIDE_QUEUED] = "packet that is queued while the engine stands aside",
+	[C_ASIDE_PROBE] = "probe from before the engine stood aside",
+	[C_CHANGE_ASIDE] = "change while the engine stands aside",
 	[C_PROBE_GOES_ON] = "probe that no other flow has ended",
 	[C_NEW_SMALL] = "small first packet at a high global credit",
 	[C_NEW_TRUSTED] = "first packet at a high global credit",
@@ -194,7 +215,6 @@ static const char *const coverage_name[C_COVERAGE] = {
 	[C_CREDIT_GONE] = "hold that costs the last credit",
 	[C_GLOBAL_CREDIT_MAX] = "hold that pays at the most global credit",
 	[C_PROBE_GLOBAL_HIGH] = "good probe at a high global credit",
-	[C_PROBE_WASTED] = "good probe of a flow that has wasted holds",
 	[C_GLOBAL_CREDIT_MIN] = "wasted hold at the least global credit",
 	[C_PROBE_DOUBT] = "good probe where holds are wasted",
 	[C_PROBE_PATIENCE] = "failed probe at a high global credit",
@@ -237,6 +257,8 @@ static struct test {
 	u64 timer_at, timer_latency;	/* it will fire so much later */
 	u64 timer_was_late;
 	u64 changed_at;		/* which asks for the timer at once */
+	bool may_bypass;	/* the qdisc, when it is empty */
+	bool crowded;		/* but now and then another CPU is sending */
 	u32 hash[TAGS];
 	u64 hash_in[TAGS], hash_out[TAGS];	/* packets so far */
 	u64 hash_next[TAGS];			/* the number to be sent */
@@ -359,6 +381,7 @@ static void model_learn(struct queue *q, u64 hold)
 		t.coverage[C_HOLD_LATE]++;
 	} else if (q->useful) {
 		t.m.stats.holds_paid++;
+		t.m.aside.joined += q->n - 1;
 		t.coverage[C_HOLD_PAID]++;
 		t.coverage[C_CREDIT_MAX] += h->credit == 7;
 		t.coverage[C_BACKOFF_LESS] += h->backoff > 0;
@@ -517,12 +540,16 @@ static bool model_needs_time(const struct queue *q, const struct entry *new,
 		       (model_behind_another(new) && !q->useful && q->n == 1 &&
 			t.m.told - q->arrival <= t.e->conf.delay / 8);
 	default:
-		if (h->probing && model_behind_another(new))
+		if (h->probing && q->arrival >= t.m.aside.seen_since &&
+		    model_behind_another(new))
 			return true;
 		if (!t.e->conf.delay || flush || model_makes_full(q, new))
 			return false;
-		if (t.e->conf.adaptive && !h->credit)
-			return !h->skip && !h->probing;	/* a probe begins */
+		if (t.m.aside.now)
+			return false;
+		if (t.e->conf.adaptive && !h->credit)	/* does a probe begin? */
+			return !h->skip &&
+			       !(h->probing && q->arrival >= t.m.aside.seen_since);
 		return true;			/* a hold begins */
 	}
 }
@@ -548,7 +575,6 @@ static void model_end_probe(struct queue *q)
 	h->again = !good && !h->again;
 	t.coverage[good ? C_PROBE_GOOD : C_PROBE_LATE]++;
 	t.coverage[C_PROBE_GLOBAL_HIGH] += good && h->credit == 5;
-	t.coverage[C_PROBE_WASTED] += good && trust && h->credit == 1;
 	t.coverage[C_PROBE_NO_DELAY] += !t.e->conf.delay;
 }
 
@@ -587,6 +613,9 @@ static enum reframer_reason model_reason(struct queue *q,
 		return REFRAMER_RELEASE_DEADLINE;
 	if (model_makes_full(q, new))
 		return REFRAMER_RELEASE_FULL;
+	t.coverage[C_ASIDE_QUEUED] += begins && t.m.aside.now;
+	if (begins && t.m.aside.now)
+		return REFRAMER_RELEASE_ADAPTIVE;
 	if (begins && t.e->conf.adaptive && !model_advise(&q->history))
 		return REFRAMER_RELEASE_ADAPTIVE;
 	if (begins)
@@ -641,6 +670,10 @@ static void model_arrive(int slot, const struct entry *new,
 		begins && t.m.bypass.packet &&
 		t.m.bypass.packet->hash == new->packet->hash;
 
+	if (begins && q->history.probing && q->arrival < t.m.aside.seen_since) {
+		t.coverage[C_ASIDE_PROBE]++;
+		q->history.probing = false;
+	}
 	if (begins && behind && q->history.probing) {
 		t.coverage[C_PROBE_FLUSH] += !!flush;
 		model_end_probe(q);
@@ -673,6 +706,74 @@ static void model_arrive(int slot, const struct entry *new,
 	}
 	if (reason != REFRAMER_HOLD)
 		model_release(slot, reason);
+}
+
+static void model_begin_look(void)
+{
+	t.m.aside.packets = 0;
+	t.m.aside.joined = 0;
+	t.m.aside.since = t.m.told;
+}
+
+static void model_look_again(int factor)
+{
+	t.m.aside.now = false;
+	t.m.aside.factor = factor < 32 ? factor : 32;
+	t.m.aside.seen_since = t.m.told;
+	model_begin_look();
+}
+
+/* 64 packets more came to the engine. */
+static void model_check_look(void)
+{
+	if (!t.m.aside.since) {
+		model_begin_look();
+		return;
+	}
+	t.m.aside.packets += 64;
+	if (t.m.told - t.m.aside.since < 8 * (u64)t.e->conf.delay)
+		return;
+	t.coverage[C_LOOK_PAYS] += t.m.aside.joined >= t.m.aside.packets / 16;
+	if (t.m.aside.joined >= t.m.aside.packets / 16 || !t.may_bypass ||
+	    !t.e->conf.adaptive) {
+		t.m.aside.factor = 1;
+		model_begin_look();
+		return;
+	}
+	t.coverage[C_ASIDE]++;
+	t.m.aside.now = true;
+	t.m.aside.passed = 0;
+	t.m.aside.unchecked = 0;
+	t.m.aside.pace_passed = 0;
+	t.m.aside.passed_since = t.m.told;
+	t.m.aside.pace_since = t.m.told;
+	t.m.aside.seen_since = U64_MAX;
+}
+
+/* 64 packets more have bypassed the qdisc. */
+static void model_check_aside(void)
+{
+	u64 time = t.m.aside.passed_since - t.m.aside.since;
+	u64 passed = t.m.aside.passed - t.m.aside.pace_passed;
+	u64 pace_time = t.m.told - t.m.aside.pace_since;
+
+	if (pace_time >= 2 * (u64)t.e->conf.delay) {
+		if ((double)passed * time >
+		    2.0 * (double)t.m.aside.packets * pace_time) {
+			t.coverage[C_ASIDE_FASTER]++;
+			model_look_again(1);
+			return;
+		}
+		t.m.aside.pace_passed = t.m.aside.passed;
+		t.m.aside.pace_since = t.m.told;
+	}
+	if (t.m.aside.passed >= t.m.aside.packets * t.m.aside.factor) {
+		t.coverage[C_ASIDE_PACKETS]++;
+		model_look_again(2 * t.m.aside.factor);
+	} else if (t.m.told - t.m.aside.passed_since >= time * t.m.aside.factor) {
+		t.coverage[C_ASIDE_TIME]++;
+		model_look_again(2 * t.m.aside.factor);
+	}
 }
 
 static void model_make_all_due(void)
@@ -1102,6 +1203,8 @@ static void check_all(void)
 						    NULL),
 	      "wrong packet bypasses");
 	same(e->now, t.m.told);
+	same(e->stands_aside, t.m.aside.now);
+	same(e->aside.seen_since, t.m.aside.seen_since);
 	same(e->none_due, t.m.none_due);
 	same(e->due_bursts, t.m.due_bursts);
 	same(e->qlen, model_qlen());
@@ -1156,6 +1259,12 @@ static u32 reframer_timer_latency(const struct reframer_engine *e)
 {
 	(void)e;
 	return t.timer_was_late;
+}
+
+static bool reframer_may_bypass(const struct reframer_engine *e)
+{
+	(void)e;
+	return t.may_bypass;
 }
 
 static void reframer_timer_arm(struct reframer_engine *e, u64 expires)
@@ -1216,6 +1325,32 @@ static void overlimit(int slot)
 	t.coverage[C_DROP_NEW_FLOW] += t.m.queue[slot].n == 0;
 }
 
+/* As the core counts a packet for the statistics */
+static u32 segments(u32 len)
+{
+	return len < 10000 ? 1 : len / 1000;
+}
+
+/* The core sends the packet itself: it bypasses the qdisc, which stands aside. */
+static void pass(struct packet *packet, u32 n)
+{
+	check(packet->number >= t.hash_next[packet->hash],
+	      "a packet that bypasses the qdisc is out of order");
+	t.hash_next[packet->hash] = packet->number + 1;
+	t.hash_out[packet->hash]++;
+	free(packet);
+	reframer_bypassed(t.e, n);
+
+	t.m.aside.passed += n;
+	t.m.aside.unchecked += n;
+	if (t.m.aside.unchecked >= 64) {
+		t.m.aside.unchecked = 0;
+		model_read_clock();
+		model_check_aside();
+	}
+	check_all();
+}
+
 /* A socket pays for a packet whose truesize is odd enough. */
 static void enqueue_flush(int hash, u32 len, u32 truesize,
 			  enum reframer_flush flush)
@@ -1224,7 +1359,7 @@ static void enqueue_flush(int hash, u32 len, u32 truesize,
 	struct packet *packet = calloc(1, sizeof(*packet));
 	struct entry entry = { packet, t.hash[hash], len, paid ? 0 : truesize };
 	u64 clock_reads = t.clock_reads;
-	bool needs_time, pressed;
+	bool needs_time, pressed, looks;
 	int slot;
 
 	packet->skb.next = (void *)1;	/* as the core may leave it */
@@ -1235,13 +1370,27 @@ static void enqueue_flush(int hash, u32 len, u32 truesize,
 	packet->number = t.hash_in[hash]++;
 	t.packets++;
 
+	if (t.m.aside.now && !model_qlen() && !(t.crowded && !below(16))) {
+		pass(packet, segments(len));
+		return;
+	}
 	if (hash < HASHES)
 		slot = reframer_flow_find(t.e, t.hash[hash]);
 	else
 		slot = reframer_flow_at(t.e, hash - HASHES, t.hash[hash]);
 	model_place(slot, &entry);
+	looks = ++t.m.aside.seen == 64;
+	if (looks) {
+		t.m.aside.seen = 0;
+		looks = !t.m.aside.now;
+	}
+	if (looks) {
+		model_read_clock();
+		model_check_look();
+	}
 	needs_time = model_needs_time(&t.m.queue[slot], &entry, flush);
 	pressed = reframer_arrive(t.e, slot, &packet->skb, t.hash[hash], flush);
+	t.clock_reads -= looks;		/* not what directed tests count */
 	same(t.clock_reads - clock_reads, needs_time);
 	if (needs_time) {
 		t.coverage[C_TIMER_OVERTAKEN] += oldest_held() && t.clock >
@@ -1419,6 +1568,9 @@ static void change(const struct reframer_config *conf)
 	t.m.told = t.clock;
 	t.m.armed = false;
 	t.m.none_due = false;
+	t.coverage[C_CHANGE_ASIDE] += t.m.aside.now;
+	t.m.aside.seen = 0;
+	model_look_again(1);
 	for (i = 0; i < (int)e->conf.flows; i++)
 		t.m.queue[i].overdue = false;
 	held = t.m.held;
@@ -1459,6 +1611,7 @@ static void create(const struct reframer_config *conf)
 	t.e = e;
 	memset(&t.m, 0, sizeof(t.m));
 	t.m.sending = NONE;
+	t.m.aside.factor = 1;
 	for (i = 0; i < FLOWS_MAX; i++)
 		t.m.taken[i] = REFRAMER_WAYS - 1;
 	memset(t.hash_in, 0, sizeof(t.hash_in));

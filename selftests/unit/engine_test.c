@@ -186,6 +186,8 @@ static void random_run(u64 seed, u64 ops)
 			random_hashes();
 			conf = random_config(PICK(8, 16, 64));
 			create(&conf);
+			t.may_bypass = below(4);
+			t.crowded = below(2);
 		}
 		if (at.op % OPS_PHASE == 1)
 			random_phase();
@@ -207,7 +209,7 @@ static const struct reframer_config usual = {
 	.limit = LIMIT_MAX, .memory_limit = 32 << 20, .flows = 64,
 };
 
-/* Hashes 0 to n - 1 are those numbers times step. */
+/* Hashes 0 to n - 1 are those numbers times step.  The qdisc is below another one. */
 static void directed(const struct reframer_config *conf, u32 step)
 {
 	int i;
@@ -218,6 +220,8 @@ static void directed(const struct reframer_config *conf, u32 step)
 		t.hash[CLASS(i)] = i + 1;
 	t.clock = 1000000000;
 	t.clock_reads = 0;
+	t.may_bypass = false;
+	t.crowded = false;
 	create(conf);
 }
 
@@ -909,6 +913,87 @@ static void test_global_credit_low(void)
 	destroy();
 }
 
+/*
+ * Packets of @flows in turn, every @gap ns, until the engine @stands_aside or no more.
+ * Returns how many.
+ */
+static int until_aside(int flows, u64 gap, bool stands_aside)
+{
+	int i = 0;
+
+	while (t.e->stands_aside != stands_aside) {
+		t.clock += gap;
+		arrive(i++ % flows, 1);
+		check(i < 100000, "for ever");
+	}
+	return i;
+}
+
+static void test_aside(void)
+{
+	struct reframer_config conf = usual;
+	int looks, i;
+	u64 in;
+
+	conf.adaptive = 1;
+	directed(&conf, 1);
+	t.may_bypass = true;
+
+	/* 64 packets, then a look of 8000 ns or more */
+	same(until_aside(64, 50, true), 64 + 192);
+	for (looks = 1; looks <= 64; looks *= 2) {
+		in = t.e->stats.packets_in;
+		same(until_aside(64, 50, false), 192 * (looks < 32 ? looks : 32));
+		same(t.e->stats.packets_in, in);
+		same(until_aside(64, 50, true), 192);
+	}
+	same(stats().holds_wasted, 0);
+
+	/* packets come more slowly, or faster */
+	same(until_aside(64, 50 * 65, false), 64 * 2);
+	same(until_aside(64, 50, true), 192);
+	same(until_aside(64, 24, false), 128);
+	same(until_aside(64, 50, true), 192);
+	same(until_aside(64, 25, false), 192);
+	same(until_aside(64, 50, true), 192);
+
+	/* 4 flows that last, each a packet every 200 ns: all are seen, none is lost */
+	same(until_aside(4, 50, false), 192 * 2);
+	for (i = 0; !t.e->stats.flows_held; i++) {
+		t.clock += 50;
+		arrive(100 + i % 4, 1);
+	}
+	same(i, 5);		/* a probe of each, then a hold */
+	for (i = 1; i < 1000; i++) {
+		clock_advance(50);
+		arrive(100 + i % 4, 1);
+		same(t.e->stands_aside, false);
+	}
+	clock_advance(conf.delay);
+	run();
+
+	/* a change of options begins a look */
+	until_aside(64, 50, true);
+	change(&conf);
+	same(t.e->stands_aside, false);
+	run();
+	same(until_aside(64, 50, true), 192);
+	same(until_aside(64, 50, false), 192);
+
+	/* where packets cannot bypass, and without `adaptive`, it never stands aside */
+	for (i = 0; i < 2; i++) {
+		t.may_bypass = i;
+		conf.adaptive = !i;
+		change(&conf);
+		for (in = 0; in < 1000; in++) {
+			clock_advance(50);
+			arrive(in % 64, 1);
+			same(t.e->stands_aside, false);
+		}
+	}
+	destroy();
+}
+
 static void test_push(void)
 {
 	struct reframer_config conf = usual;
@@ -1073,6 +1158,7 @@ static const struct {
 	{ "which holds are useful", test_useful_holds },
 	{ "where holds pay, new flows are trusted", test_global_credit_high },
 	{ "where holds are wasted, new flows need two good probes", test_global_credit_low },
+	{ "where holding pays nothing, the engine stands aside", test_aside },
 	{ "a packet that flushes releases its flow", test_push },
 	{ "no packet overtakes at a change of the key", test_change_key },
 	{ "a flow is known until eight others came", test_known_flows },

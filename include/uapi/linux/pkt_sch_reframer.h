@@ -112,6 +112,11 @@ enum tca_reframer_xstats {
  * @TCA_REFRAMER_STATS_RUNS_IN: u64, runs in the order of arrival
  * @TCA_REFRAMER_STATS_PACKETS_OUT: u64, packets that were sent
  * @TCA_REFRAMER_STATS_RUNS_OUT: u64, runs in the order of sending
+ * @TCA_REFRAMER_STATS_BYPASSED: u64, packets that bypassed the qdisc while it stood
+ *	aside, as &struct gnet_stats_basic counts them: a GSO packet by its
+ *	segments.  They are in none of the other counters, which are then a sample
+ * @TCA_REFRAMER_STATS_BYPASSING: u32, 1 if the qdisc stands aside now, as holding packets
+ *	has not been paying
  * @TCA_REFRAMER_STATS_BURSTS: u64, bursts that were sent, each of one flow
  * @TCA_REFRAMER_STATS_BURST_HIST: u64[], bursts by packets: entry i counts those of
  *	2^i to 2^(i+1) - 1, the last entry also all that are longer
@@ -125,7 +130,8 @@ enum tca_reframer_xstats {
  *	IPv6 neighbour discovery, or skb->priority 7
  * @TCA_REFRAMER_STATS_RELEASE_ADAPTIVE: u64, not held, because holding this flow
  *	has not been paying, or it is not known yet
- * @TCA_REFRAMER_STATS_HOLDS_PAID: u64, holds that gathered more than one packet
+ * @TCA_REFRAMER_STATS_HOLDS_PAID: u64, holds that sorted packets: more of the flow
+ *	came behind those of another flow, and not just two at once
  * @TCA_REFRAMER_STATS_HOLDS_WASTED: u64, holds of half the delay or more that did not
  * @TCA_REFRAMER_STATS_HOLD_SUM: u64, ns, over all releases
  * @TCA_REFRAMER_STATS_HOLD_MAX: u64, ns
@@ -171,6 +177,8 @@ enum tca_reframer_stats {
 	TCA_REFRAMER_STATS_RUNS_IN,
 	TCA_REFRAMER_STATS_PACKETS_OUT,
 	TCA_REFRAMER_STATS_RUNS_OUT,
+	TCA_REFRAMER_STATS_BYPASSED,
+	TCA_REFRAMER_STATS_BYPASSING,
 	TCA_REFRAMER_STATS_BURSTS,
 	TCA_REFRAMER_STATS_BURST_HIST,
 	TCA_REFRAMER_STATS_RELEASE_DEADLINE,
