@@ -29,9 +29,9 @@
  *                                      at most 3
  *
  * A hold is useful if a packet joins it behind one of another flow, and it is the third
- * one, or it ends the hold, or it comes later than an eighth of the delay.  So two
- * packets that are sent together, as a message for whose answer the sender then waits,
- * do not make the rest of the delay useful.
+ * one, or it ends the hold, or it comes later than a 32nd of the delay.  So two packets
+ * that are sent together, as a message for whose answer the sender then waits, do not
+ * make the rest of the delay useful.
  *
  * After backoff has risen, 2^backoff - 1 packets bypass before the next probe.  But
  * where global credit is 32 or more, failed probes with a backoff below 3 skip none.
@@ -59,7 +59,7 @@
 #define REFRAMER_BACKOFF_MAX		9
 #define REFRAMER_BACKOFF_PROBE_MAX	3	/* by failed probes, which cost little */
 #define REFRAMER_FIRST_PACKET_MIN	256	/* bytes; a smaller one may be a request */
-#define REFRAMER_PAIR_DIVISOR		8	/* of the delay: two packets sent together */
+#define REFRAMER_PAIR_DIVISOR		32	/* of the delay: two packets sent together */
 
 /* What is known of a flow, also while it is IDLE */
 struct reframer_history {

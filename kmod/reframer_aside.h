@@ -8,7 +8,7 @@
  *
  *   a look       lasts for 64 packets and 8 delays or more, until packets are a
  *                multiple of 64.  Holding pays if one of 16 packets, or more, joined a
- *                hold that paid.
+ *                hold that paid or came in time for a probe.
  *   it stands    for as many packets, or as much time, as the look has taken, then for
  *   aside        2, 4, 8, 16, and in the end always 32 times as many.  It looks
  *                again at once when packets come at more than twice the pace of the
@@ -27,15 +27,16 @@
 
 #define REFRAMER_LOOK_PACKETS	64
 #define REFRAMER_LOOK_DELAYS	8
-#define REFRAMER_LOOK_PAYS	16	/* of so many packets, one joined a hold that paid */
+#define REFRAMER_LOOK_PAYS	16	/* of so many packets one joined, or would have */
 #define REFRAMER_ASIDE_MAX	5	/* 2^5 looks */
 #define REFRAMER_PACE_DELAYS	2
 #define REFRAMER_PACE_FACTOR	2
+#define REFRAMER_PACE_TIME_MAX	(1ULL << 40)	/* ns; products fit into 64 bits */
 
 struct reframer_aside {
 	u32 packets;		/* of this look, or that bypassed since */
 	u32 checked;		/* of them, when the clock was read last */
-	u32 joined;		/* of them, packets that joined a hold that paid */
+	u32 joined;		/* of them, those that joined a hold, or would have */
 	u32 looks;		/* log2: to stand aside for so many, next time */
 	u64 since;		/* this look, or standing aside */
 	u64 seen_since;		/* since when the engine has seen all packets */
@@ -57,7 +58,7 @@ static inline void reframer_begin_look(struct reframer_aside *a, u64 now)
 static inline void reframer_step_aside(struct reframer_aside *a, u64 now)
 {
 	a->look_packets = a->packets;
-	a->look_time = now - a->since;
+	a->look_time = min_t(u64, now - a->since, REFRAMER_PACE_TIME_MAX);
 	a->packets = 0;
 	a->checked = 0;
 	a->since = now;
@@ -98,9 +99,10 @@ static inline bool reframer_end_look(struct reframer_aside *a, u64 now, u32 dela
 static inline bool reframer_came_faster(const struct reframer_aside *a, u64 now)
 {
 	u64 packets = a->packets - a->pace_packets;
+	u64 time = min_t(u64, now - a->pace_since, REFRAMER_PACE_TIME_MAX);
 
 	return packets * a->look_time >
-	       (now - a->pace_since) * a->look_packets * REFRAMER_PACE_FACTOR;
+	       time * a->look_packets * REFRAMER_PACE_FACTOR;
 }
 
 /* 64 packets more have bypassed.  Returns true if it is time to look again. */

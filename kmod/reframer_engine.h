@@ -526,7 +526,7 @@ reframer_begin_flow(struct reframer_engine *e, struct reframer_adaptive *a,
 		    enum reframer_flush flush, bool interleaved)
 {
 	enum reframer_advice advice = REFRAMER_ADVICE_HOLD;
-	bool ends_probe = false;
+	bool ends_probe = false, in_time;
 
 	if (unlikely(a->probing & BIT(way))) {
 		if (flow->arrival < e->aside.seen_since)
@@ -536,8 +536,9 @@ reframer_begin_flow(struct reframer_engine *e, struct reframer_adaptive *a,
 	}
 	if (ends_probe) {
 		reframer_read_clock(e);
-		reframer_end_probe(a, way, e->global_credit,
-				   e->now - flow->arrival <= e->conf.delay);
+		in_time = e->now - flow->arrival <= e->conf.delay;
+		e->aside.joined += in_time;
+		reframer_end_probe(a, way, e->global_credit, in_time);
 	}
 	if (unlikely(e->new_flow)) {
 		e->new_flow = false;

@@ -538,7 +538,7 @@ static bool model_needs_time(const struct queue *q, const struct entry *new,
 	case HELD:			/* does its hold end, or is it a pair? */
 		return flush || model_makes_full(q, new) ||
 		       (model_behind_another(new) && !q->useful && q->n == 1 &&
-			t.m.told - q->arrival <= t.e->conf.delay / 8);
+			t.m.told - q->arrival <= t.e->conf.delay / 32);
 	default:
 		if (h->probing && q->arrival >= t.m.aside.seen_since &&
 		    model_behind_another(new))
@@ -562,6 +562,7 @@ static void model_end_probe(struct queue *q)
 	bool doubt = t.m.global_credit <= -16 && !h->good;
 
 	h->probing = false;
+	t.m.aside.joined += good;
 	h->good = good && doubt;
 	if (good) {
 		h->credit = trust && h->backoff <= 3 ? 5 : !doubt;
@@ -684,7 +685,7 @@ static void model_arrive(int slot, const struct entry *new,
 		q->useful = false;
 	else if (q->state == HELD && behind)
 		q->useful |= q->n >= 2 || reason != REFRAMER_HOLD ||
-			     t.m.told - q->arrival > t.e->conf.delay / 8;
+			     t.m.told - q->arrival > t.e->conf.delay / 32;
 	if (q->state == HELD && reason != REFRAMER_HOLD && due(q)) {
 		t.coverage[C_DUE_FLUSH]++;
 		reason = REFRAMER_HOLD;
@@ -753,13 +754,14 @@ static void model_check_look(void)
 /* 64 packets more have bypassed the qdisc. */
 static void model_check_aside(void)
 {
-	u64 time = t.m.aside.passed_since - t.m.aside.since;
+	const u64 most = 1ULL << 40;
+	u64 time = min_t(u64, t.m.aside.passed_since - t.m.aside.since, most);
 	u64 passed = t.m.aside.passed - t.m.aside.pace_passed;
 	u64 pace_time = t.m.told - t.m.aside.pace_since;
 
 	if (pace_time >= 2 * (u64)t.e->conf.delay) {
 		if ((double)passed * time >
-		    2.0 * (double)t.m.aside.packets * pace_time) {
+		    2.0 * t.m.aside.packets * min_t(u64, pace_time, most)) {
 			t.coverage[C_ASIDE_FASTER]++;
 			model_look_again(1);
 			return;
@@ -1569,8 +1571,6 @@ static void change(const struct reframer_config *conf)
 	t.m.armed = false;
 	t.m.none_due = false;
 	t.coverage[C_CHANGE_ASIDE] += t.m.aside.now;
-	t.m.aside.seen = 0;
-	model_look_again(1);
 	for (i = 0; i < (int)e->conf.flows; i++)
 		t.m.queue[i].overdue = false;
 	held = t.m.held;
@@ -1580,6 +1580,8 @@ static void change(const struct reframer_config *conf)
 			t.coverage[C_CHANGE_FULL]++;
 		}
 	}
+	t.m.aside.seen = 0;
+	model_look_again(1);
 	if (model_under_pressure()) {
 		t.coverage[C_CHANGE_PRESSURE] += t.m.held.n > 0;
 		model_make_all_due();

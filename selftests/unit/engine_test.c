@@ -801,7 +801,7 @@ static void test_useful_holds(void)
 	same(t.e->stats.holds_wasted, wasted + 1);
 	for (i = 0; i <= 1; i++) {
 		arrive(1, 1);
-		t.clock += conf.delay / 8 + i;
+		t.clock += conf.delay / 32 + i;
 		another();
 		arrive(1, 1);
 		t.clock += conf.delay;

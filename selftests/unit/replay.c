@@ -597,6 +597,16 @@ static void trains(struct traffic *t, u32 at_once, u32 length, u64 gap)
 	}
 }
 
+/* The same from a NIC: 64 packets come at once, every 64 * @gap ns. */
+static void batches(struct traffic *t, u32 at_once, u32 length, u64 gap)
+{
+	u32 i;
+
+	trains(t, at_once, length, gap);
+	for (i = 0; i < t->n; i++)
+		t->arrival[i].at = US + i / 64 * 64 * gap;
+}
+
 /* One packet of each flow in turn, as fair queueing sends them */
 static void turns(struct traffic *t, u32 flows, u64 gap)
 {
@@ -712,7 +722,7 @@ static struct clients clients(u32 n, u64 rtt, u64 jitter, u32 batch, bool ack)
 
 enum {
 	TRAINS_16, TRAINS_64, TRAINS_96, TRAINS_256, FAST_16, FAST_256,
-	SHORT_16, LONG_16, FLOWS_16, FLOWS_32, FLOWS_64, FLOWS_96, TURNS_64,
+	BATCHES_16, BATCHES_64, BATCHES_256, SHORT_16, LONG_16, FLOWS_16, FLOWS_32, FLOWS_64, FLOWS_96, TURNS_64,
 	TRAINS_MICE, CHANGING, ON_OFF, ON_OFF_MICE, IPERF3, IPERF3_NOPUSH, NGINX, NGINX_NOPUSH,
 	REDIS, REDIS_NOPUSH, MIXED, MIXED_NOPUSH, MICE, STRANGERS, POISSON,
 	CAPTURES_1, CAPTURES_10, CAPTURES_100, CAPTURES_1000,
@@ -729,6 +739,9 @@ static struct traffic traffic[TRAFFICS] = {
 	[TRAINS_256] = { .name = "256 trains of 32" },
 	[FAST_16] = { .name = "16 trains of 32, 4 Mpps" },
 	[FAST_256] = { .name = "256 trains of 32, 4 Mpps" },
+	[BATCHES_16] = { .name = "16 trains of 32, 4 Mpps, batches" },
+	[BATCHES_64] = { .name = "64 trains of 32, 4 Mpps, batches" },
+	[BATCHES_256] = { .name = "256 trains of 32, 4 Mpps, batches" },
 	[SHORT_16] = { .name = "16 trains of 16" },
 	[LONG_16] = { .name = "16 trains of 64" },
 	[FLOWS_16] = { .name = "16 flows that last" },
@@ -776,6 +789,9 @@ static void make_traffic(void)
 	trains(&t[TRAINS_256], 256, 32, US);
 	trains(&t[FAST_16], 16, 32, US / 4);
 	trains(&t[FAST_256], 256, 32, US / 4);
+	batches(&t[BATCHES_16], 16, 32, US / 4);
+	batches(&t[BATCHES_64], 64, 32, US / 4);
+	batches(&t[BATCHES_256], 256, 32, US / 4);
 	trains(&t[SHORT_16], 16, 16, US);
 	trains(&t[LONG_16], 16, 64, US);
 	trains(&t[FLOWS_16], 16, 0, US);

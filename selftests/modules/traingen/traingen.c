@@ -130,6 +130,7 @@ static struct {
 	bool all_sent;
 	u64 start, end;			/* of sending */
 	u64 last;			/* when the last one came back */
+	u64 spins;			/* while it was too early for the next one */
 
 	u32 random;
 	u32 next_flow;			/* the next one to start, if fresh */
@@ -321,10 +322,21 @@ static int send_all(struct net_device *dev)
 		if (gap) {
 			next += (u64)gap * batch;
 			while (ktime_get_ns() < next)
-				cpu_relax();
+				run->spins++;
 		}
 	}
 	return err;
+}
+
+/* How long the tester did nothing but wait, while no softirq had work either */
+static u64 idle_ns(void)
+{
+	u64 start = ktime_get_ns(), end = start, n = 1000, i;
+
+	for (i = 0; i < n && ktime_get_ns(); i++)
+		end = ktime_get_ns();
+	/* two readings in each turn */
+	return div64_u64(run->spins * (end - start), 2 * n);
 }
 
 /* Wait until all are back, or none has come for a while. */
@@ -362,9 +374,9 @@ static void tell(void)
 		      "{\"sent\":%u,\"refused\":%u,\"delivered\":%u,\"skbs\":%u,\"odd\":%u,",
 		      run->sent, run->refused, run->got, run->skbs, run->odd);
 	n += scnprintf(result + n, sizeof(result) - n,
-		       "\"sending_ns\":%llu,\"ns\":%llu",
+		       "\"sending_ns\":%llu,\"ns\":%llu,\"idle_ns\":%llu",
 		       run->end - run->start,
-		       max(run->end, run->last) - run->start);
+		       max(run->end, run->last) - run->start, idle_ns());
 	if (timing)
 		n += scnprintf(result + n, sizeof(result) - n,
 			       ",\"reordered\":%u,\"median_ns\":%llu,\"p99_ns\":%llu",
