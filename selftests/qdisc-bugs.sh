@@ -611,8 +611,8 @@ test_row_21() {
 			qdisc add dev tx0 parent 1:1 handle 10: reframer $ALWAYS $leaf
 			filter add dev tx0 parent 1: matchall classid 1:1"
 		transfer 300000
-		expect root_empty all_accounted \
-			'.q.packets > 2 * .r.packets_out'
+		expect root_empty all_accounted
+		timely '.q.packets > 2 * .r.packets_out'
 		qdisc del dev tx0 root
 	done
 }
@@ -704,7 +704,8 @@ test_row_24() {
 	send -F 8 -n 40 -o random -g 200000
 	wait_drained
 	arrived
-	expect complete accounted empty_now '.q.requeues > 10'
+	expect complete accounted empty_now
+	timely '.q.requeues > 10'
 
 	# requeued packets are in qlen, but change() cannot drop them, as in row 7
 	requeuing 20000
@@ -714,12 +715,12 @@ test_row_24() {
 	wait_for "packets are requeued" has_requeued
 	qdisc change dev tx0 root reframer limit 1
 	show
-	expect '.q.requeues > 0 and .q.qlen > 1' \
+	timely '.q.requeues > 0 and .q.qlen > 1' \
 		'.r.packets_in == .r.packets_out + drops + 1'
 	wait_drained
 	arrived
-	expect in_order accounted empty_now '.r.drops.change > 200' \
-		'.cap.packets == .r.packets_out'
+	expect in_order accounted empty_now '.cap.packets == .r.packets_out'
+	timely '.r.drops.change > 200'
 	unpair
 
 	# 6.1: veth drops packets when its ring is full; newer kernels requeue them

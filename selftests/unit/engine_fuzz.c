@@ -44,14 +44,15 @@ static void fuzz_hashes(u32 how)
 	set_hashes(how & 7, how >> 3 & 7, merge[how >> 6]);
 }
 
-/* Packets of one flow, or of as many flows, with a pause after each */
-static void fuzz_train(bool one)
+/* Packets of one flow, of two in turn, or of as many flows, with a pause after each */
+static void fuzz_train(bool few)
 {
 	u32 n = input_byte(), hash = input_byte(), kind = input_byte() & ~0x20;
-	u32 gap = input_value(0, 1 << 30), i;
+	u32 gap = input_value(0, 1 << 30), flows, i;
 
+	flows = !few ? HASHES : n & 0x10 ? 2 : 1;
 	for (i = 0; i <= (n < 0xf0 ? n % 16 : n); i++) {
-		fuzz_enqueue(one ? hash : (hash + i) % HASHES, kind);
+		fuzz_enqueue((hash + i % flows) % HASHES, kind);
 		clock_advance(gap);
 	}
 }
