@@ -25,8 +25,8 @@ static void timer_arm(u64 expires);
 #define reframer_timer_queued(e)	timer_queued()
 #define reframer_timer_arm(e, expires)	timer_arm(expires)
 #define reframer_timer_latency(e)		0	/* never */
-#define reframer_may_bypass(e)		r_may_bypass
-static bool r_may_bypass;
+#define reframer_may_bypass(e)		may_bypass
+static bool may_bypass;			/* the qdisc is not below another one */
 #include "reframer_engine.h"
 #include "reframer_options.h"
 
@@ -876,9 +876,8 @@ static void table_open_loop(void)
 		printf("| %s | %.2f |", traffic[i].name, longest_bursts(&traffic[i]));
 		for (j = 0; j < COMPARED; j++) {
 			run(&traffic[i], compared[j], SLACK_DEFAULT);
-			printf(" %.2f, %.1f, %.0f%s |", burst(), mean_hold(),
-			       1000 * per_packet(r.e.stats.holds_wasted), compared[j] == SHIPPED ? (char [20]){0} : "");
-			if (compared[j]==SHIPPED) printf(" [%.0f%%]", 100*per_packet(r.bypassed));
+			printf(" %.2f, %.1f, %.0f |", burst(), mean_hold(),
+			       1000 * per_packet(r.e.stats.holds_wasted));
 		}
 		printf("\n");
 	}
@@ -903,6 +902,26 @@ static void table_closed_loop(void)
 			       100 * throughput() / best);
 		}
 		printf("\n");
+	}
+}
+
+/* What does it cost to stand aside, and how much is not seen then? */
+static void table_aside(void)
+{
+	double seen;
+	u32 i;
+
+	printf("\nStanding aside: mean burst if all packets are seen, and if packets may\n"
+	       "bypass the qdisc; packets that bypass\n\n"
+	       "| traffic | burst, all seen | burst | bypass %% |\n|---|---|---|---|\n");
+	for (i = 0; i < OPEN_LOOP; i++) {
+		run(&traffic[i], SHIPPED, SLACK_DEFAULT);
+		seen = burst();
+		may_bypass = true;
+		run(&traffic[i], SHIPPED, SLACK_DEFAULT);
+		may_bypass = false;
+		printf("| %s | %.2f | %.2f | %.0f |\n", traffic[i].name, seen,
+		       burst(), 100 * per_packet(r.bypassed));
 	}
 }
 
@@ -1086,6 +1105,84 @@ static void test_clients(void)
 	}
 }
 
+/* Trains of new flows, whose first packets are held, too, where holds pay */
+static void test_new_flows(void)
+{
+	static const int tested[] = { FAST_16, BATCHES_16, TRAINS_16, SHORT_16 };
+	double always;
+	u32 i;
+
+	for (i = 0; i < sizeof(tested) / sizeof(*tested); i++) {
+		const struct traffic *t = &traffic[tested[i]];
+
+		run(t, ALWAYS, SLACK_DEFAULT);
+		always = burst();
+		run(t, SHIPPED, SLACK_DEFAULT);
+		check(burst() >= 0.98 * always,
+		      "%s: mean burst %.3f, noadaptive %.3f", t->name, burst(),
+		      always);
+	}
+}
+
+/* Requests of two packets gain nothing from trains beside them. */
+static void test_pairs(void)
+{
+	double best;
+
+	run(&traffic[PAIRS_TRAINS], NEVER, SLACK_DEFAULT);
+	best = throughput();
+	run(&traffic[PAIRS_TRAINS], SHIPPED, SLACK_DEFAULT);
+	check(throughput() >= 0.97 * best, "%.0f requests/s, without holds %.0f",
+	      throughput(), best);
+}
+
+/* At their own speed there is nothing to gain, at 1000 times the speed there is. */
+static void test_captures(void)
+{
+	u32 never, merged;
+
+	optimum(&traffic[CAPTURES_1000], &merged);
+	may_bypass = true;
+	run(&traffic[CAPTURES_1], SHIPPED, SLACK_DEFAULT);
+	check(per_packet(r.waited) <= 0.01, "%u of %u packets are held", r.waited, r.n);
+	run(&traffic[CAPTURES_1000], NEVER, SLACK_DEFAULT);
+	never = r.merged;
+	run(&traffic[CAPTURES_1000], SHIPPED, SLACK_DEFAULT);
+	may_bypass = false;
+	check(r.merged - never >= 0.85 * (merged - never),
+	      "%u packets are merged, without holds %u, by the optimum %u",
+	      r.merged, never, merged);
+}
+
+/* Where holding pays all the time, standing aside costs nothing. */
+static void test_aside(void)
+{
+	static const int tested[] = {
+		TRAINS_16, TRAINS_64, TRAINS_96, FAST_16, FAST_256, BATCHES_16,
+		BATCHES_64, BATCHES_256, FLOWS_16, FLOWS_32, FLOWS_64, FLOWS_96,
+		TURNS_64, TRAINS_MICE, CHANGING, ON_OFF, IPERF3, NGINX, MIXED
+	};
+	double seen;
+	u32 i;
+
+	for (i = 0; i < sizeof(tested) / sizeof(*tested); i++) {
+		const struct traffic *t = &traffic[tested[i]];
+
+		run(t, SHIPPED, SLACK_DEFAULT);
+		seen = burst();
+		may_bypass = true;
+		run(t, SHIPPED, SLACK_DEFAULT);
+		may_bypass = false;
+		check(burst() >= 0.99 * seen, "%s: mean burst %.3f, all seen %.3f",
+		      t->name, burst(), seen);
+	}
+	may_bypass = true;
+	run(&traffic[MICE], SHIPPED, SLACK_DEFAULT);
+	may_bypass = false;
+	check(per_packet(r.bypassed) >= 0.9, "mice: %llu of %u packets bypass",
+	      r.bypassed, r.n);
+}
+
 static void test(void)
 {
 	static const struct {
@@ -1099,6 +1196,11 @@ static void test(void)
 		{ "flows that are alone are not held", test_mice },
 		{ "clients that wait for answers are seldom held",
 		  test_clients },
+		{ "the first packets of new flows are held where that pays",
+		  test_new_flows },
+		{ "clients that send pairs keep 97 % beside trains", test_pairs },
+		{ "captures: held where there is something to gain", test_captures },
+		{ "the engine stands aside only where holding does not pay", test_aside },
 	};
 	const u32 n = sizeof(tests) / sizeof(*tests);
 	u32 i;
@@ -1141,12 +1243,12 @@ static const char *predictor_name_of(int i)
 int main(int argc, char **argv)
 {
 	make_traffic();
-	r_may_bypass = getenv("ASIDE");
 	if (argc == 1) {
 		test();
 	} else if (argc == 2 && !strcmp(argv[1], "--tables")) {
 		table_open_loop();
 		table_closed_loop();
+		table_aside();
 		table_clocks();
 		table_slack();
 		table_captures();
