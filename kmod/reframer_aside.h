@@ -31,7 +31,7 @@
 #define REFRAMER_ASIDE_MAX	5	/* 2^5 looks */
 #define REFRAMER_PACE_DELAYS	2
 #define REFRAMER_PACE_FACTOR	2
-#define REFRAMER_PACE_TIME_MAX	(1ULL << 40)	/* ns; products fit into 64 bits */
+#define REFRAMER_PACE_TIME_MAX	BIT_ULL(40)	/* ns; products fit into 64 bits */
 
 struct reframer_aside {
 	u32 packets;		/* of this look, or that bypassed since */

@@ -15,9 +15,9 @@
  *
  * enqueue() puts a packet into the slot of its flow.  The first packet of a flow
  * starts its hold, which lasts for `delay` at most.  Only flows are held for which
- * that has been paying (`adaptive`); while there are none, packets may bypass the qdisc.  A flow is released early when it has a whole
- * `burst`, or when a packet ends a message (`push`).  Over the limit, the largest
- * flow loses packets from its head.
+ * that has been paying (`adaptive`); while there are none, packets may bypass the
+ * qdisc.  A flow is released early when it has a whole `burst`, or when a packet ends
+ * a message (`push`).  Over the limit, the largest flow loses packets from its head.
  *
  * dequeue() sends one burst of a flow, then one of the next.  One timer is armed for
  * the oldest flow that is held.  When it has expired, dequeue() reads the clock, and

@@ -22,6 +22,7 @@ typedef unsigned long long u64;
 #define U32_MAX			UINT32_MAX
 #define U64_MAX			(~0ULL)
 #define BIT(n)			(1UL << (n))
+#define BIT_ULL(n)		(1ULL << (n))
 #define ARRAY_SIZE(array)	(sizeof(array) / sizeof((array)[0]))
 #define __aligned(n)		__attribute__((aligned(n)))
 #define min_t(type, a, b)	((type)(a) < (type)(b) ? (type)(a) : (type)(b))
