@@ -4,10 +4,10 @@
 # where NAME.json is, and name.
 json = dir."/".name.".json"
 ratio(config) = sprintf("< jq -r '.ratios | to_entries[] | \
-	select(.key | test(\"^udp, [0-9]+ trains: throughput\")) | \
+	select(.key | test(\"^udp one by one, [0-9]+ trains: throughput\")) | \
 	[(.key | capture(\"(?<n>[0-9]+)\").n), .value[\"%s\"] // empty] | \
 	select(length == 2) | @tsv' %s | sort -n", config, json)
-by_delay(pattern, trains) = sprintf("< jq -r '.ratios[\"udp, %d trains: throughput\"] // {} | \
+by_delay(pattern, trains) = sprintf("< jq -r '.ratios[\"udp one by one, %d trains: throughput\"] // {} | \
 	to_entries[] | (.key | capture(\"^%s$\").us) as $us | [$us, .value] | @tsv' %s | sort -n", \
 	trains, pattern, json)
 cost(kind, trains) = sprintf("< jq -r '.rows[] | select(.config != \"tester alone\" and \
@@ -39,24 +39,24 @@ do for [format in "png svg"] {
 	set grid y
 	set datafile separator "\t"
 	if (name eq "chain-cost") {
-		set title "What a delivered packet costs"
+		set title "What a delivered packet costs, one packet per poll"
 		set xlabel "instructions, tester included"
 		set xrange [0:*]
-		lines = int(system(substr(cost("udp", 16), 2, -1)." | wc -l"))
+		lines = int(system(substr(cost("udp one by one", 16), 2, -1)." | wc -l"))
 		set yrange [lines - 0.5:-0.5]
 		set key outside right
-		plot cost("udp", 16) using 2:0:ytic(1) with points pt 7 ps 1.5 \
+		plot cost("udp one by one", 16) using 2:0:ytic(1) with points pt 7 ps 1.5 \
 				lc rgb "#cc3311" title "udp, 16 trains", \
-			cost("udp", 256) using 2:0 with points pt 6 ps 1.5 \
+			cost("udp one by one", 256) using 2:0 with points pt 6 ps 1.5 \
 				lc rgb "#cc3311" title "udp, 256 trains", \
-			cost("tcp", 16) using 2:0 with points pt 5 ps 1.3 \
+			cost("tcp one by one", 16) using 2:0 with points pt 5 ps 1.3 \
 				lc rgb "#4477aa" title "tcp, 16 trains", \
-			cost("tcp", 256) using 2:0 with points pt 4 ps 1.3 \
+			cost("tcp one by one", 256) using 2:0 with points pt 4 ps 1.3 \
 				lc rgb "#4477aa" title "tcp, 256 trains", \
 			alone using 1:(-0.5):(0):(lines) with vectors nohead dt 2 \
 				lc rgb "#999999" title "tester alone"
 	} else {
-		set multiplot layout 1,2 title "UDP trains of 32 through two routers: throughput over pfifo's"
+		set multiplot layout 1,2 title "UDP trains of 32 through two routers, one packet per poll: throughput over pfifo's"
 		set key below maxrows 4
 		set logscale x 2
 		set xlabel "trains at once"

@@ -10,10 +10,10 @@ def cost(flows; config):
 	if config == "fq" then 1 else of("over noqueue, \(flows) flows"; config) end;
 def costs(config; rival): . as $b | [1, 16, 256, 4096 | . as $n | $b |
 	(cost($n; config) / cost($n; rival))? // empty | r];
-def chain(trains; config): of("udp, \(trains) trains: throughput"; config);
+def chain(trains; config): of("udp one by one, \(trains) trains: throughput"; config);
 def rival(trains):
 	[chain(trains; "slot 64us fq_codel quantum 60000", "slot 128us fq_codel quantum 60000")] | max;
-def saved(trains; config): 1 / of("udp, \(trains) trains: cost of a packet"; config) | r;
+def saved(trains; config): 1 / of("udp one by one, \(trains) trains: cost of a packet"; config) | r;
 def web(load): of("\(load): throughput"; "reframer") | r;
 def alone: of("merged, 1M x 64: throughput of a receiver with a CPU of its own";
 	"reframer") | r;

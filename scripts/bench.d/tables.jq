@@ -68,11 +68,23 @@ table("chain"; "qdisc"; qdiscs("pfifo", ["`fq`", "fq quantum 60000"],
 		["`reframer delay 64us` in the chain", "reframer delay 64us + in the chain"],
 		["limit: grouped by the tester, 64us", "limit 64us"],
 		["limit through `reframer delay 0`", "limit 64us, delay 0"]);
-	(("UDP, 16 trains", "UDP, 256 trains", "UDP batches, 16 trains",
-		"TCP, 16 trains", "TCP, 256 trains") as $load |
+	(("UDP, 16 trains", "UDP one by one, 16 trains", "UDP one by one, 256 trains",
+		"TCP one by one, 16 trains", "TCP one by one, 256 trains") as $load |
 	relative($load; "chain"; "\($load | sub("UDP"; "udp") | sub("TCP"; "tcp")): throughput")),
 	column("p99 at half load, 16 trains, us"; "chain";
 		"half load, 16 trains: latency, p99")),
+table("batches"; "qdisc"; qdiscs("pfifo",
+		["pfifo, receivers wait", "pfifo + receivers 256 packets"],
+		((256, 512) as $n | ["netem slot with `fq_codel`, \($n) packets",
+			"slot \($n) packets fq_codel quantum 60000"]),
+		((256, 512) as $n | ["`reframer`, \($n) packets", "reframer delay \($n) packets"]));
+	(("udp", "tcp") as $kind | (16, 64, 256) as $trains |
+	relative("\($kind | ascii_upcase), \($trains) trains"; "batches";
+		"\($kind), \($trains) trains: cost of a packet"))),
+table("bursts"; "bursts of"; qdiscs(["1 packet", "pfifo"],
+		((2, 3, 4, 8, 16, 32) as $n | ["\($n)", "pfifo, bursts of \($n)"]));
+	(("udp", "tcp", "tcp tso") as $kind | column($kind | ascii_upcase; "batches";
+		"\($kind) bursts: cost of a packet"))),
 table("cost"; "qdisc"; qdiscs("pfifo", ["`pfifo` below prio", "forced pfifo"],
 		["`fq_codel` below prio", "forced fq_codel"], "fq", "cake",
 		["netem slot 64us with `fq_codel`", "netem slot"],
