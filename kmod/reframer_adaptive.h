@@ -37,10 +37,10 @@
  * where global credit is 32 or more, failed probes with a backoff below 3 skip none.
  *
  * A probe ends with the next packet of its flow that comes behind one of another flow.
- * It is not held, so it only tells that this packet would have come in time.
+ * The probe is not held, so it only tells whether that packet would have come in time.
  * Only the first hold tells whether holding pays: a sender that waits for an answer to
- * its first packet does not send a second one.  A packet that comes too late for a probe may
- * begin a train, so it is a probe itself; otherwise every probe could meet the last
+ * its first packet does not send a second one.  A packet that comes too late for a probe
+ * may begin a train, so it is a probe itself; otherwise every probe could meet the last
  * packet of a train.  Where global credit is low, one good probe does not suffice:
  * of packets that come at random some do come in time.
  *

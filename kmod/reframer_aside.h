@@ -6,14 +6,13 @@
  * whether holding pays at all.  If not, it stands aside: the core then sends packets
  * itself while nothing is queued, as for pfifo.  It looks again now and then.
  *
- *   a look       lasts for 64 packets and 8 delays or more, until packets are a
- *                multiple of 64.  Holding pays if one of 16 packets, or more, joined a
- *                hold that paid or came in time for a probe.
- *   it stands    for as many packets, or as much time, as the look has taken, then for
- *   aside        2, 4, 8, 16, and in the end always 32 times as many.  It looks
- *                again at once when packets come at more than twice the pace of the
- *                look, over 2 delays and 64 packets; and begins with 1 after a
- *                look in which holding paid.
+ *   looking   for 64 packets and 8 delays or more, until the packets are a multiple of
+ *             64.  Holding pays if at least one of 16 packets joined a hold that paid, or
+ *             came in time for a probe.  Otherwise the engine stands aside.
+ *   standing  for as many packets, or as much time, as the look took; after each further
+ *   aside     look without success for twice as long, at most 32 times.  The next look
+ *             begins early if packets come at more than twice the pace of the look, over
+ *             2 delays and 64 packets.
  *
  * So a flow that begins to be worth holding is seen again after at most 32 times the
  * packets of a look, and 63 more; or after at most 32 times its duration, and the next
