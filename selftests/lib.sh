@@ -312,6 +312,8 @@ holding() {
 JQ_DEFS='
 def drops: [.r.drops[]] | add;
 def released: [.r.releases[]] | add;
+def came: .r.packets_in + .r.drops.filter + .r.bypass.packets;
+def left: .r.packets_out + .r.bypass.packets;
 def accounted: .r.packets_in + .r.drops.filter ==
 		.r.packets_out + drops + .q.qlen and
 	.q.drops == drops - .r.drops.reset;

@@ -167,8 +167,8 @@ options_round() {
 	# lock of the qdisc.
 	[ -e /proc/sys/net/core/qdisc_max_burst ] || expect '.gen.refused == 0'
 	expect in_order accounted empty_now \
-		".r.packets_out == $((SENT - before))" \
-		'.r.packets_in > .gen.packets - .gen.refused - .r.drops.filter' \
+		"left == $((SENT - before))" \
+		'came > .gen.packets - .gen.refused' \
 		".r.hold.late_max_ns < $PATIENCE * 1000000" \
 		".r.hold.mean_ns < 4 * $LONGEST * 1000000" \
 		".cap.packets + drops >= .gen.packets - .gen.refused"
