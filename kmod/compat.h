@@ -5,6 +5,7 @@
 
 #include <linux/hrtimer.h>
 #include <linux/netlink.h>
+#include <linux/skbuff.h>
 #include <net/pkt_cls.h>
 #include <net/pkt_sched.h>
 #include <net/sock.h>
@@ -50,6 +51,41 @@ static inline bool is_skb_wmem(const struct sk_buff *skb)
 	return false;
 }
 #endif
+
+#ifndef HAVE_SKB_FRAG_FILL_PAGE_DESC
+static inline void skb_frag_fill_page_desc(skb_frag_t *frag, struct page *page,
+					   unsigned int off, unsigned int size)
+{
+	__skb_frag_set_page(frag, page);
+	skb_frag_off_set(frag, off);
+	skb_frag_size_set(frag, size);
+}
+#endif
+
+/* Older kernels have no memory that the CPU cannot read. */
+#ifndef HAVE_SKB_FRAGS_READABLE
+static inline bool skb_frags_readable(const struct sk_buff *skb)
+{
+	return true;
+}
+#endif
+
+/* One maximum for both versions of IP */
+#ifndef HAVE_NETIF_GET_GSO_MAX_SIZE
+static inline unsigned int netif_get_gso_max_size(const struct net_device *dev,
+						  const struct sk_buff *skb)
+{
+	return READ_ONCE(dev->gso_max_size);
+}
+#endif
+
+/* Where the statistics of a qdisc do not count the segments themselves */
+static inline void reframer_set_pkt_segs(struct sk_buff *skb, unsigned int segments)
+{
+#ifdef HAVE_QDISC_PKT_SEGS
+	qdisc_skb_cb(skb)->pkt_segs = segments;
+#endif
+}
 
 #ifndef MODULE_ALIAS_NET_SCH
 #define MODULE_ALIAS_NET_SCH(id)	MODULE_ALIAS("net-sch-" id)

@@ -106,8 +106,9 @@ struct reframer_config {
 	u32 delay;
 	u32 flows;
 	u32 key;
-	u32 adaptive;
-	u32 push;
+	u8 adaptive;
+	u8 push;
+	u8 coalesce;
 	u32 slack;
 	u32 burst;
 	u32 burst_bytes;
@@ -929,6 +930,12 @@ static inline struct sk_buff *reframer_next(struct reframer_engine *e, bool due)
 	if (!e->sending)
 		reframer_dispatch(e);
 	return reframer_next_ready(e);
+}
+
+/* The packet that follows in the burst, or NULL if that has ended. */
+static inline struct sk_buff *reframer_peek_burst(const struct reframer_engine *e)
+{
+	return e->sending ? e->sending->head : NULL;
 }
 
 /* ------------------------------------------------------------------- drop */

@@ -41,8 +41,11 @@
 #include <linux/rtnetlink.h>
 #include <linux/siphash.h>
 #include <linux/skbuff.h>
+#include <linux/tcp.h>
+#include <linux/udp.h>
 #include <net/flow_dissector.h>
 #include <net/ip.h>
+#include <net/ip6_checksum.h>
 #include <net/netlink.h>
 #include <net/pkt_cls.h>
 #include <net/pkt_sched.h>
@@ -67,6 +70,7 @@ static bool reframer_may_bypass(const struct reframer_engine *e);
 #include "reframer_trace.h"
 #include "reframer_engine.h"
 #include "reframer_flow_hash.h"
+#include "reframer_coalesce.h"
 #include "reframer_options.h"
 
 #define CREATE_TRACE_POINTS
@@ -83,6 +87,8 @@ struct reframer_sched_data {
 	u32 timer_latency;		/* ns, when the watchdog expired last */
 	u64 dequeued;			/* packets, as in bstats */
 	u64 bypassed;			/* the same, of those that bypassed the qdisc */
+	u64 coalesced;			/* GSO packets made */
+	u64 segments;			/* in them */
 	siphash_aligned_key_t secret;	/* of hashes of our own */
 	struct tcf_block *block;
 };
@@ -117,6 +123,12 @@ static u32 reframer_timer_latency(const struct reframer_engine *e)
 	return READ_ONCE(reframer_of(e)->timer_latency);
 }
 
+/* Is the qdisc the root of a transmit queue, so that no other one takes its packets? */
+static bool reframer_is_root(const struct Qdisc *sch)
+{
+	return rcu_access_pointer(sch->dev_queue->qdisc) == sch;
+}
+
 /*
  * The core sends packets past an empty qdisc that is the root of a transmit queue, if
  * that allows it.  With filters none may bypass.
@@ -124,10 +136,9 @@ static u32 reframer_timer_latency(const struct reframer_engine *e)
 static bool reframer_may_bypass(const struct reframer_engine *e)
 {
 	const struct reframer_sched_data *q = reframer_of(e);
-	const struct Qdisc *sch = q->watchdog.qdisc;
 
 	return !rcu_access_pointer(q->filter_list) &&
-	       rcu_access_pointer(sch->dev_queue->qdisc) == sch;
+	       reframer_is_root(q->watchdog.qdisc);
 }
 
 /*
@@ -320,15 +331,48 @@ static int reframer_enqueue(struct sk_buff *skb, struct Qdisc *sch,
 	return reframer_overlimit(sch, &e->flows[slot], len, to_free);
 }
 
-static noinline struct sk_buff *reframer_dequeue_skb(struct Qdisc *sch, bool due)
+static struct sk_buff *reframer_take(struct Qdisc *sch, bool due)
 {
 	struct reframer_sched_data *q = qdisc_priv(sch);
 	struct sk_buff *skb = reframer_next(&q->engine, due);
 
+	if (skb) {
+		reframer_add_qlen(sch, -1);
+		qdisc_qstats_backlog_dec(sch, skb);
+	}
+	return skb;
+}
+
+/* Packets that follow @skb in the burst join it as segments, if they can. */
+static noinline void reframer_coalesce(struct Qdisc *sch, struct sk_buff *skb)
+{
+	struct reframer_sched_data *q = qdisc_priv(sch);
+	struct reframer_segment seg;
+	struct reframer_gso gso;
+
+	if (!reframer_is_root(sch) || !reframer_begin_gso(&gso, skb))
+		return;
+	while (!gso.complete && (skb = reframer_peek_burst(&q->engine)) &&
+	       reframer_follows(&gso, skb, &seg)) {
+		reframer_take(sch, false);
+		reframer_append(&gso, skb, &seg);
+	}
+	if (gso.segments == 1)
+		return;
+	reframer_finish_gso(&gso);
+	q->coalesced++;
+	q->segments += gso.segments;
+}
+
+static noinline struct sk_buff *reframer_dequeue_skb(struct Qdisc *sch, bool due)
+{
+	struct reframer_sched_data *q = qdisc_priv(sch);
+	struct sk_buff *skb = reframer_take(sch, due);
+
 	if (!skb)
 		return NULL;
-	reframer_add_qlen(sch, -1);
-	qdisc_qstats_backlog_dec(sch, skb);
+	if (q->engine.conf.coalesce && reframer_peek_burst(&q->engine))
+		reframer_coalesce(sch, skb);
 	q->dequeued -= u64_stats_read(&sch->bstats.packets);
 	qdisc_bstats_update(sch, skb);
 	q->dequeued += u64_stats_read(&sch->bstats.packets);
@@ -419,6 +463,7 @@ static const struct nla_policy reframer_policy[TCA_REFRAMER_MAX + 1] = {
 	[TCA_REFRAMER_KEY]	= REFRAMER_RANGE(0, REFRAMER_KEY_MAX),
 	[TCA_REFRAMER_ADAPTIVE]	= REFRAMER_RANGE(0, 1),
 	[TCA_REFRAMER_PUSH]	= REFRAMER_RANGE(0, 1),
+	[TCA_REFRAMER_COALESCE]	= REFRAMER_RANGE(0, 1),
 };
 
 /* For the message about an option that the policy has found out of range */
@@ -435,6 +480,7 @@ static const struct {
 	[TCA_REFRAMER_KEY]		= { "key", "" },
 	[TCA_REFRAMER_ADAPTIVE]		= { "adaptive", "" },
 	[TCA_REFRAMER_PUSH]		= { "push", "" },
+	[TCA_REFRAMER_COALESCE]		= { "coalesce", "" },
 };
 
 /* The core says only "integer out of range". */
@@ -451,9 +497,21 @@ static void reframer_say_range(struct netlink_ext_ack *extack)
 			       range->min, range->max, unit);
 }
 
+/*
+ * May packets be coalesced where the qdisc is?  Other parents than mq may choke on a
+ * packet that has grown: tbf never sends one that is larger than its burst.
+ */
+static bool reframer_may_coalesce(const struct Qdisc *sch)
+{
+	const struct Qdisc *root = rtnl_dereference(qdisc_dev(sch)->qdisc);
+
+	return sch->parent == TC_H_ROOT ||
+	       (root->flags & TCQ_F_MQROOT && root->handle == TC_H_MAJ(sch->parent));
+}
+
 /* Read @opt on top of @conf, or refuse it and name the reason. */
-static int reframer_parse(struct reframer_config *conf, struct nlattr *opt,
-			  struct netlink_ext_ack *extack)
+static int reframer_parse(const struct Qdisc *sch, struct reframer_config *conf,
+			  struct nlattr *opt, struct netlink_ext_ack *extack)
 {
 	struct nlattr *tb[TCA_REFRAMER_MAX + 1];
 	int err;
@@ -485,6 +543,16 @@ static int reframer_parse(struct reframer_config *conf, struct nlattr *opt,
 		conf->adaptive = nla_get_u32(tb[TCA_REFRAMER_ADAPTIVE]);
 	if (tb[TCA_REFRAMER_PUSH])
 		conf->push = nla_get_u32(tb[TCA_REFRAMER_PUSH]);
+	if (tb[TCA_REFRAMER_COALESCE])
+		conf->coalesce = nla_get_u32(tb[TCA_REFRAMER_COALESCE]);
+
+	if (tb[TCA_REFRAMER_COALESCE] && conf->coalesce &&
+	    !reframer_may_coalesce(sch)) {
+		NL_SET_ERR_MSG_MOD(extack,
+				   "coalesce not at the root or below mq");
+		NL_SET_BAD_ATTR(extack, tb[TCA_REFRAMER_COALESCE]);
+		return -EOPNOTSUPP;
+	}
 
 	if (conf->slack == REFRAMER_SLACK_AUTO || conf->slack <= conf->delay)
 		return 0;
@@ -512,6 +580,7 @@ static void reframer_set_config(struct reframer_config *c,
 	WRITE_ONCE(c->key, conf->key);
 	WRITE_ONCE(c->adaptive, conf->adaptive);
 	WRITE_ONCE(c->push, conf->push);
+	WRITE_ONCE(c->coalesce, conf->coalesce);
 }
 
 static int reframer_change(struct Qdisc *sch, struct nlattr *opt,
@@ -525,7 +594,7 @@ static int reframer_change(struct Qdisc *sch, struct nlattr *opt,
 	struct sk_buff *skb;
 	int err;
 
-	err = reframer_parse(&conf, opt, extack);
+	err = reframer_parse(sch, &conf, opt, extack);
 	if (err)
 		return err;
 	if (roundup_pow_of_two(conf.flows) != e->conf.flows) {
@@ -592,10 +661,12 @@ static int reframer_init(struct Qdisc *sch, struct nlattr *opt,
 		.flows		= REFRAMER_FLOWS_DEFAULT,
 		.adaptive	= 1,
 		.push		= 1,
+		/* a default qdisc, without a handle, is at the root or below mq */
+		.coalesce	= !sch->handle || reframer_may_coalesce(sch),
 	};
 	get_random_bytes(&q->secret, sizeof(q->secret));
 	if (opt) {
-		err = reframer_parse(&e->conf, opt, extack);
+		err = reframer_parse(sch, &e->conf, opt, extack);
 		if (err)
 			return err;
 	}
@@ -640,7 +711,8 @@ static int reframer_dump(struct Qdisc *sch, struct sk_buff *skb)
 	    nla_put_u32(skb, TCA_REFRAMER_FLOWS, c->flows) ||
 	    nla_put_u32(skb, TCA_REFRAMER_KEY, READ_ONCE(c->key)) ||
 	    nla_put_u32(skb, TCA_REFRAMER_ADAPTIVE, READ_ONCE(c->adaptive)) ||
-	    nla_put_u32(skb, TCA_REFRAMER_PUSH, READ_ONCE(c->push))) {
+	    nla_put_u32(skb, TCA_REFRAMER_PUSH, READ_ONCE(c->push)) ||
+	    nla_put_u32(skb, TCA_REFRAMER_COALESCE, READ_ONCE(c->coalesce))) {
 		nla_nest_cancel(skb, nest);
 		return -EMSGSIZE;
 	}
@@ -664,14 +736,30 @@ static int reframer_put_hist(struct sk_buff *skb, int attr, const u64 *hist,
 	return 0;
 }
 
+/* What is coalesced now, if the option is on: a mask of REFRAMER_COALESCING_* */
+static u32 reframer_coalescing(const struct Qdisc *sch)
+{
+	const struct net_device *dev = qdisc_dev(sch);
+	netdev_features_t features = READ_ONCE(dev->features) &
+				     ~dev->gso_partial_features;
+
+	if (!reframer_is_root(sch))
+		return REFRAMER_COALESCING_NOT_ROOT;
+	if (!(features & NETIF_F_SG))
+		return 0;
+	return (features & NETIF_F_TSO ? REFRAMER_COALESCING_TCP4 : 0) |
+	       (features & NETIF_F_TSO6 ? REFRAMER_COALESCING_TCP6 : 0) |
+	       (features & NETIF_F_GSO_UDP_L4 ? REFRAMER_COALESCING_UDP : 0);
+}
+
 static int reframer_dump_stats(struct Qdisc *sch, struct gnet_dump *d)
 {
 	struct reframer_sched_data *q = qdisc_priv(sch);
 	const struct reframer_engine *e = &q->engine;
 	struct reframer_stats stats, *s = &stats;
-	u32 memory, timer_latency, slack, bypassing;
+	u32 memory, timer_latency, slack, bypassing, coalescing;
+	u64 bypassed, coalesced, segments;
 	struct nlattr *app, *nest;
-	u64 bypassed;
 
 	/* of one moment, so that the sums are right */
 	sch_tree_lock(sch);
@@ -681,6 +769,9 @@ static int reframer_dump_stats(struct Qdisc *sch, struct gnet_dump *d)
 	slack = reframer_slack(e);
 	bypassed = u64_stats_read(&sch->bstats.packets) - q->dequeued;
 	bypassing = e->stands_aside;
+	coalesced = q->coalesced;
+	segments = q->segments;
+	coalescing = reframer_coalescing(sch);
 	sch_tree_unlock(sch);
 
 	app = nla_nest_start_noflag(d->skb, TCA_STATS_APP);
@@ -704,6 +795,9 @@ static int reframer_dump_stats(struct Qdisc *sch, struct gnet_dump *d)
 	    PUT_U32(BYPASSING, bypassing) ||
 	    PUT_U64(BURSTS, s->bursts) ||
 	    PUT_HIST(BURST_HIST, s->burst_hist, REFRAMER_BURST_HIST_LEN) ||
+	    PUT_U64(COALESCED, coalesced) ||
+	    PUT_U64(COALESCED_SEGMENTS, segments) ||
+	    (e->conf.coalesce && PUT_U32(COALESCING, coalescing)) ||
 	    PUT_U64(RELEASE_DEADLINE, s->releases[REFRAMER_RELEASE_DEADLINE]) ||
 	    PUT_U64(RELEASE_FULL, s->releases[REFRAMER_RELEASE_FULL]) ||
 	    PUT_U64(RELEASE_PRESSURE, s->releases[REFRAMER_RELEASE_PRESSURE]) ||

@@ -77,20 +77,16 @@ fuzz_packets() {
 
 # A VLAN device above tx0, a tap whose packets are sent from tx0
 fuzz_devices() {
-	[ -c /dev/net/tun ] || modprobe -q tun || skip "no /dev/net/tun"
+	tap
 	in_tx ip -batch - <<-END
 		link add link tx0 name tx0.5 type vlan id 5
 		link set tx0.5 up
-		tuntap add dev tap0 mode tap vnet_hdr
-		link set tap0 up
 	END
 	# drop all packets at the receiver, so that nobody answers
 	"$TC" -n "$RX" -batch - <<-END
 		qdisc add dev rx0 clsact
 		filter add dev rx0 ingress matchall action drop
 	END
-	tell "qdisc add dev tap0 clsact
-		filter add dev tap0 ingress matchall action mirred egress redirect dev tx0"
 }
 
 test_packets() {

@@ -259,6 +259,15 @@ forwarded() {
 			filter add dev fwd0 egress matchall action mirred egress redirect dev tx0"
 }
 
+# tap: what a program writes to tap0 is sent from tx0, as if forwarded
+tap() {
+	[ -c /dev/net/tun ] || modprobe -q tun || skip "no /dev/net/tun"
+	in_tx ip tuntap add dev tap0 mode tap vnet_hdr 2>/dev/null || return 0
+	ip -n "$TX" link set tap0 up
+	tell "qdisc add dev tap0 clsact
+		filter add dev tap0 ingress matchall action mirred egress redirect dev tx0"
+}
+
 # sending PID: does the flowgen in the background still run?  It writes to $TMP/gen at its
 # end: bash (5.2) may not notice the end of a child while it runs only builtins.
 sending() { [ ! -s "$TMP/gen" ] && kill -0 "$1" 2>/dev/null; }
@@ -313,7 +322,8 @@ JQ_DEFS='
 def drops: [.r.drops[]] | add;
 def released: [.r.releases[]] | add;
 def came: .r.packets_in + .r.drops.filter + .r.bypass.packets;
-def left: .r.packets_out + .r.bypass.packets;
+def sent: .r.packets_out + .r.bypass.packets -
+	(.r.coalesce.segments - .r.coalesce.packets);
 def accounted: .r.packets_in + .r.drops.filter ==
 		.r.packets_out + drops + .q.qlen and
 	.q.drops == drops - .r.drops.reset;

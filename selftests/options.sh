@@ -7,7 +7,7 @@
 
 DEFAULTS='{"delay":64000,"slack":"auto","burst":64,"burst_bytes":65536,
 	"limit":10240,"memory_limit":33554432,"flows":1024,
-	"key":"flow","adaptive":true,"push":true}'
+	"key":"flow","adaptive":true,"push":true,"coalesce":true}'
 
 # Options for tc | the differences to the default options in JSON
 GOOD=(
@@ -28,6 +28,8 @@ GOOD=(
 	'adaptive|"adaptive":true'
 	'nopush|"push":false'
 	'push|"push":true'
+	'nocoalesce|"coalesce":false'
+	'coalesce|"coalesce":true'
 	# smallest and largest values
 	'delay 0|"delay":0'
 	'delay 100ms|"delay":100000000'
@@ -46,7 +48,7 @@ GOOD=(
 	'flows 8|"flows":8'
 	'flows 65536|"flows":65536'
 	# together
-	'delay 1us slack 1ns burst 2 burst_bytes 257 limit 3 memory_limit 4097 flows 9 key hosts noadaptive nopush|"delay":1000,"slack":1,"burst":2,"burst_bytes":257,"limit":3,"memory_limit":4097,"flows":16,"key":"hosts","adaptive":false,"push":false'
+	'delay 1us slack 1ns burst 2 burst_bytes 257 limit 3 memory_limit 4097 flows 9 key hosts noadaptive nopush nocoalesce|"delay":1000,"slack":1,"burst":2,"burst_bytes":257,"limit":3,"memory_limit":4097,"flows":16,"key":"hosts","adaptive":false,"push":false,"coalesce":false'
 )
 
 # Options for tc | the error message
@@ -227,7 +229,8 @@ test_words_have_ranges_too() {
 	show
 	before=$QS
 	for i in '8 6|key 6 not in 0..5' '9 2|adaptive 2 not in 0..1' \
-		 '10 2|push 2 not in 0..1' '8 4294967295|key 4294967295 not in 0..5'; do
+		 '10 2|push 2 not in 0..1' '11 2|coalesce 2 not in 0..1' \
+		 '8 4294967295|key 4294967295 not in 0..5'; do
 		# shellcheck disable=SC2086 # words
 		answer=$(change_by_number ${i%%|*})
 		[[ $answer == "-34 ${i#*|}"* ]] || fail "${i%%|*}: $answer"
@@ -249,7 +252,7 @@ test_unknown_options_are_refused() {
 	reframer
 	show
 	before=$QS
-	for attribute in 0 11 12 100 16383; do
+	for attribute in 0 12 13 100 16383; do
 		answer=$(change_by_number $attribute 1)
 		[[ $answer == "-22 "* ]] || fail "$attribute: $answer"
 	done
@@ -279,7 +282,7 @@ test_nonsense_is_refused() {
 	for bad in "delay x" "delay -1us" "delay 5s" "burst 1.5" "limit 4294967296" \
 		   "flows" "delay 1us delay 2us" "unknown 1" "key" "key any" \
 		   "key 1" "key src key dst" "adaptive 1" "adaptive noadaptive" \
-		   "push nopush" "nopush nopush" "slack automatic" \
+		   "push nopush" "nopush nopush" "coalesce nocoalesce" "slack automatic" \
 		   "slack 4294967295ns" "slack auto slack 1us"; do
 		# shellcheck disable=SC2086 # words
 		if "$TC" -n "$TX" qdisc change dev tx0 root reframer $bad \
@@ -316,7 +319,7 @@ test_show_can_be_given_back() {
 	local config text before
 
 	for config in "" "slack auto" "delay 1ms" "delay 12345ns slack 678ns burst_bytes 1025 memory_limit 4097" \
-		      "key proto-dst noadaptive" "nopush slack 64us" \
+		      "key proto-dst noadaptive" "nopush slack 64us" "nocoalesce" \
 		      "delay 1500us burst 65535 burst_bytes 16mb limit 4294967295 memory_limit 2gb flows 8"; do
 		reframer "$config"
 		show

@@ -41,6 +41,8 @@ any_config() {
 	CONFIG+=" $PICK"
 	pick push nopush
 	CONFIG+=" $PICK"
+	pick coalesce nocoalesce
+	CONFIG+=" $PICK"
 }
 
 # tcp_stream: one connection after the other, until $TMP/stop
@@ -80,6 +82,17 @@ pktgen_stream() {
 		"udp_src_max 1255" "flag UDPSRC_RND" 2>/dev/null || true
 }
 
+# segment_stream: packets that can be coalesced, until $TMP/stop
+segment_stream() {
+	local seed
+
+	for ((seed = 1; ; seed++)); do
+		in_tx "$SEGMENTS" $seed 500 8 >"$TMP/pcap" 2>/dev/null
+		[ ! -e "$TMP/stop" ] || break
+		in_tx "$FRAMES" -t tap0 -k -g 200000 "$TMP/pcap" </dev/null
+	done
+}
+
 # traffic: start traffic of all kinds on both CPUs; it ends by itself
 traffic() {
 	local cpu
@@ -95,6 +108,8 @@ traffic() {
 	done
 	tcp_stream &
 	PIDS+=($!)
+	segment_stream &
+	PIDS+=($!)
 	pktgen_stream &
 	PIDS+=($!)
 }
@@ -105,7 +120,7 @@ flowing() { kill -0 "${PIDS[0]}" 2>/dev/null && [ ! -s "$TMP/gen.0" ]; }
 pktgen_stops() {
 	[ ! -e /proc/net/pktgen ] ||
 		in_tx bash -c 'echo stop >/proc/net/pktgen/pgctrl'
-	! kill -0 "${PIDS[3]}" 2>/dev/null
+	! kill -0 "${PIDS[4]}" 2>/dev/null
 }
 
 # ebbed: wait for the end of all traffic; GEN becomes the sum of flowgen's counters
@@ -167,7 +182,7 @@ options_round() {
 	# lock of the qdisc.
 	[ -e /proc/sys/net/core/qdisc_max_burst ] || expect '.gen.refused == 0'
 	expect in_order accounted empty_now \
-		"left == $((SENT - before))" \
+		"sent == $((SENT - before))" \
 		'came > .gen.packets - .gen.refused' \
 		".r.hold.late_max_ns < $PATIENCE * 1000000" \
 		".r.hold.mean_ns < 4 * $LONGEST * 1000000" \
@@ -201,15 +216,16 @@ parents_round() {
 		pick root ${!PARENT[*]}
 		kind=$PICK
 		any_config
+		LEAF=${CONFIG/ coalesce}
 		WHAT="$kind, $CONFIG"
 		if [ "$kind" = root ]; then
 			reframer flows 65536 "$CONFIG"
 		else
 			tell "${PARENT[$kind]}
-				qdisc add dev tx0 parent 1:1 handle 10: reframer $CONFIG"
+				qdisc add dev tx0 parent 1:1 handle 10: reframer $LEAF"
 			[ "$kind" = tbf ] || tell "filter add dev tx0 parent 1: matchall classid 1:1"
 			pause 0.02
-			tell "qdisc replace dev tx0 parent 1:1 handle 20: reframer $CONFIG
+			tell "qdisc replace dev tx0 parent 1:1 handle 20: reframer $LEAF
 				qdisc replace dev tx0 parent 1:1 handle 30: pfifo
 				qdisc replace dev tx0 parent 1:1 handle 40: reframer"
 		fi
@@ -266,8 +282,14 @@ rounds() {
 	modprobe -q pktgen || true
 	helper tcpxfer
 	TCPXFER=$HELPER
+	helper frames
+	FRAMES=$HELPER
+	helper segments
+	SEGMENTS=$HELPER
 	RANDOM=${STRESS_SEED:=$RANDOM}
-	ip -n "$TX" link set dev tx0 gso_max_segs 1
+	tap
+	# local TCP sends single packets, and UDP is coalesced
+	in_tx ethtool -K tx0 tso off gso off
 	CHANGES=0 TCP=0
 	"$1"
 	used

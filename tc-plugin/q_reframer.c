@@ -37,6 +37,7 @@ static const struct option {
 	{ "key", TCA_REFRAMER_KEY, KEY },
 	{ "adaptive", TCA_REFRAMER_ADAPTIVE, FLAG },
 	{ "push", TCA_REFRAMER_PUSH, FLAG },
+	{ "coalesce", TCA_REFRAMER_COALESCE, FLAG },
 };
 
 static const char * const keys[] = {
@@ -64,6 +65,7 @@ static void explain(void)
 		"                    [ limit PACKETS ] [ memory_limit BYTES ]\n"
 		"                    [ flows NUMBER ] [ key KEY ]\n"
 		"                    [ adaptive | noadaptive ] [ push | nopush ]\n"
+		"                    [ coalesce | nocoalesce ]\n"
 		"KEY := { ");
 	list_keys();
 	fputs(" }\n", stderr);
@@ -532,6 +534,66 @@ static void print_bursts(struct stats *st)
 	}
 }
 
+/* Why nothing is coalesced now, or NULL */
+static const char *obstacle(const struct stats *st)
+{
+	if (!has(st, TCA_REFRAMER_STATS_COALESCING))
+		return "off";
+	switch (number(st, TCA_REFRAMER_STATS_COALESCING)) {
+	case 0:
+		return "device";
+	case REFRAMER_COALESCING_NOT_ROOT:
+		return "parent";
+	}
+	return NULL;
+}
+
+static void print_coalesce(struct stats *st)
+{
+	static const struct {
+		const char *name;
+		__u32 bit;
+	} protocols[] = {
+		{ "tcp4", REFRAMER_COALESCING_TCP4 },
+		{ "tcp6", REFRAMER_COALESCING_TCP6 },
+		{ "udp", REFRAMER_COALESCING_UDP },
+	};
+	__u64 packets = number(st, TCA_REFRAMER_STATS_COALESCED);
+	__u64 segments = number(st, TCA_REFRAMER_STATS_COALESCED_SEGMENTS);
+	__u64 now = number(st, TCA_REFRAMER_STATS_COALESCING);
+	double mean = ratio(segments, packets);
+	const char *why_not = obstacle(st);
+	size_t i;
+
+	if (!has(st, TCA_REFRAMER_STATS_COALESCED))
+		return;
+
+	if (st->json) {
+		open_json_object("coalesce");
+		json_number("packets", packets);
+		json_number("segments", segments);
+		print_color_float(PRINT_JSON, 0, "mean_segments", NULL, mean);
+		open_json_array(PRINT_JSON, "now");
+		for (i = 0; i < ARRAY_SIZE(protocols); i++)
+			if (now & protocols[i].bit)
+				json_string(NULL, protocols[i].name);
+		close_json_array(PRINT_JSON, NULL);
+		if (why_not)
+			json_string("obstacle", why_not);
+		close_json_object();
+		return;
+	}
+
+	text_line(st, "coalesce");
+	fprintf(st->f, " packets %llu segments %llu mean %.2f now",
+		(unsigned long long)packets, (unsigned long long)segments, mean);
+	for (i = 0; i < ARRAY_SIZE(protocols); i++)
+		if (now & protocols[i].bit)
+			fprintf(st->f, " %s", protocols[i].name);
+	if (why_not)
+		fprintf(st->f, " none (%s)", why_not);
+}
+
 static void print_hold(struct stats *st)
 {
 	static const int hist = TCA_REFRAMER_STATS_HOLD_HIST;
@@ -636,6 +698,7 @@ static void print_qdisc(struct stats *st, struct rtattr *nest)
 	print_traffic(st);
 	print_group(st, "bypass", bypass, ARRAY_SIZE(bypass));
 	print_bursts(st);
+	print_coalesce(st);
 	print_group(st, "releases", releases, ARRAY_SIZE(releases));
 	print_group(st, "holds", holds, ARRAY_SIZE(holds));
 	print_hold(st);

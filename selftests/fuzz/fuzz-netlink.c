@@ -337,6 +337,7 @@ static const struct {
 	[TCA_REFRAMER_KEY]		= { 0, REFRAMER_KEY_MAX },
 	[TCA_REFRAMER_ADAPTIVE]		= { 0, 1 },
 	[TCA_REFRAMER_PUSH]		= { 0, 1 },
+	[TCA_REFRAMER_COALESCE]		= { 0, 1 },
 };
 
 /* Valid values, limits, and values beyond them */
@@ -420,6 +421,9 @@ static void reframer_options(bool create)
 	if (some && chance(40))
 		attr_u32(TCA_REFRAMER_PUSH,
 			 option_value(TCA_REFRAMER_PUSH, below(2)));
+	if (some && chance(40))
+		attr_u32(TCA_REFRAMER_COALESCE,
+			 option_value(TCA_REFRAMER_COALESCE, below(2)));
 	unnest();
 }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Send the frames of a capture, like a program or a virtual machine, or print in which
- * order they leave a device.
+ * Send the frames of a capture, like a program or a virtual machine, print in which
+ * order they leave a device, or count what comes to one.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -29,6 +29,7 @@
 #define ETHER		14
 #define TAG		4
 #define FRAME_MAX	65600
+#define COUNTS		1000
 
 struct frame {
 	struct frame *next;
@@ -40,15 +41,19 @@ struct frame {
 
 static const char usage[] =
 "usage: frames -i DEV [-g NS] FILE      send by a packet socket\n"
-"       frames -t TAP [-g NS] FILE      send from a tap, as a virtual machine\n"
-"       frames -m DEVICE [-g NS] FILE   the same from the /dev/tapN of a macvtap\n"
+"       frames -t TAP [-kp] [-g NS] FILE  send from a tap, as a virtual machine\n"
+"       frames -m DEVICE [-kp] [-g NS] FILE  the same from the /dev/tapN of a macvtap\n"
 "       frames -o DEV -r READY FILE     watch what leaves DEV until SIGTERM\n"
+"       frames -c DEV -r READY          count what comes to DEV until SIGTERM\n"
 "  FILE      pcap of Ethernet frames, of this machine's byte order\n"
 "  -g NS     gap between frames (0)\n"
+"  -k        keep the checksums of TCP and UDP, which else the kernel is to compute\n"
+"  -p        packets lie in page fragments, as those of many network cards\n"
 "  -r READY  file to create when all is ready\n"
-"A tap sends when standard input has ended.  What tap and macvtap send as TCP or\n"
-"UDP is without a checksum.  -o prints the numbers of the frames, from 0, in the\n"
-"order in which they left, ? for any other frame and - for those that did not.\n";
+"A tap sends when standard input has ended.  -o prints the numbers of the frames, from 0, in the\n"
+"order in which they left, ? for any other frame and - for those that did not.\n"
+"-c prints a JSON array: entry i counts the packets with a source address that ends\n"
+"in the number i.\n";
 
 static volatile sig_atomic_t stopping;
 
@@ -99,11 +104,30 @@ static uint16_t get16(const uint8_t *p)
 	return p[0] << 8 | p[1];
 }
 
-/* The TCP or UDP header, behind VLAN tags, has no checksum yet. */
-static void leave_checksum(const struct frame *f, struct virtio_net_hdr *hdr)
+/* Add up 16-bit words, the way of Internet checksums; carries are added, too. */
+static uint16_t sum(const uint8_t *p, const uint8_t *end)
 {
-	const uint8_t *end = f->bytes + f->len, *p = f->bytes + ETHER - 2;
+	uint32_t all = 0;
+
+	for (; p + 1 < end; p += 2)
+		all += get16(p);
+	if (p < end)
+		all += *p << 8;
+	while (all >> 16)
+		all = (all & 0xffff) + (all >> 16);
+	return all;
+}
+
+/*
+ * Leave the checksum of TCP or UDP, behind VLAN tags, to the kernel, and have it compute
+ * the one that is in the frame: if that is right, only the pseudo header is missing.
+ */
+static void leave_checksum(uint8_t *frame, uint32_t len, struct virtio_net_hdr *hdr)
+{
+	const uint8_t *end = frame + len;
+	uint8_t *p = frame + ETHER - 2, *check;
 	uint8_t protocol;
+	uint32_t rest;
 
 	while (p + 48 < end && (get16(p) == 0x8100 || get16(p) == 0x88a8))
 		p += TAG;
@@ -124,12 +148,22 @@ static void leave_checksum(const struct frame *f, struct virtio_net_hdr *hdr)
 	}
 	if (protocol != IPPROTO_TCP && protocol != IPPROTO_UDP)
 		return;
+	check = p + (protocol == IPPROTO_TCP ? 16 : 6);
+	if (protocol == IPPROTO_UDP && !get16(check))
+		return;
 	hdr->flags = VIRTIO_NET_HDR_F_NEEDS_CSUM;
-	hdr->csum_start = p - f->bytes;
-	hdr->csum_offset = protocol == IPPROTO_TCP ? 16 : 6;
+	hdr->csum_start = p - frame;
+	hdr->csum_offset = check - p;
+	/* what remains of the sum of all without the rest */
+	rest = 0xffff - get16(check);
+	check[0] = check[1] = 0;
+	rest += 0xffff - sum(p, end);
+	rest = (rest & 0xffff) + (rest >> 16);
+	check[0] = rest >> 8;
+	check[1] = rest;
 }
 
-static void send_frame(int fd, const struct frame *f, int virtual)
+static void send_frame(int fd, const struct frame *f, int virtual, int keep)
 {
 	static uint8_t buffer[sizeof(struct virtio_net_hdr) + FRAME_MAX];
 	struct virtio_net_hdr hdr = { 0 };
@@ -141,9 +175,10 @@ static void send_frame(int fd, const struct frame *f, int virtual)
 			die("send");
 		return;
 	}
-	leave_checksum(f, &hdr);
-	memcpy(buffer, &hdr, sizeof(hdr));
 	memcpy(buffer + sizeof(hdr), f->bytes, f->len);
+	if (!keep)
+		leave_checksum(buffer + sizeof(hdr), f->len, &hdr);
+	memcpy(buffer, &hdr, sizeof(hdr));
 	if (write(fd, buffer, sizeof(hdr) + f->len) < 0)
 		die("write");
 }
@@ -166,10 +201,10 @@ static int packet_socket(const char *dev, uint16_t protocol)
 }
 
 /* @path: /dev/net/tun, or the device of a macvtap, which ignores the name */
-static int open_tap(const char *path, const char *name)
+static int open_tap(const char *path, const char *name, int flags)
 {
 	struct ifreq ifr = { .ifr_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR };
-	int fd = open(path, O_RDWR);
+	int fd = open(path, O_RDWR | flags);
 
 	strncpy(ifr.ifr_name, name, IFNAMSIZ - 1);
 	if (fd < 0 || ioctl(fd, TUNSETIFF, &ifr))
@@ -187,8 +222,8 @@ static void tell(const char *ready)
 		close(fd);
 }
 
-/* The next frame that leaves: its length, 0 if none came for @ms milliseconds */
-static ssize_t receive(int fd, uint8_t *frame, int ms, const sigset_t *orig)
+/* The next frame, leaving or coming: its length, 0 after SIGTERM if none for @ms ms */
+static ssize_t receive(int fd, int leaving, uint8_t *frame, int ms, const sigset_t *orig)
 {
 	struct timespec idle = { 0, ms * 1000000L };
 	struct pollfd pfd = { .fd = fd, .events = POLLIN };
@@ -216,7 +251,7 @@ static ssize_t receive(int fd, uint8_t *frame, int ms, const sigset_t *orig)
 			if (!ppoll(&pfd, 1, stopping ? &idle : NULL, orig))
 				return 0;
 		}
-	} while (from.sll_pkttype != PACKET_OUTGOING || len < ETHER - 2);
+	} while ((from.sll_pkttype == PACKET_OUTGOING) != leaving || len < ETHER - 2);
 	for (c = CMSG_FIRSTHDR(&msg); c; c = CMSG_NXTHDR(&msg, c)) {
 		if (c->cmsg_level != SOL_PACKET || c->cmsg_type != PACKET_AUXDATA)
 			continue;
@@ -234,24 +269,34 @@ static ssize_t receive(int fd, uint8_t *frame, int ms, const sigset_t *orig)
 	return len;
 }
 
-static void watch(const char *dev, const char *ready, struct frame *frames)
+/* A socket for receive(), which ends after SIGTERM; @orig: the signals until now */
+static int watch(const char *dev, const char *ready, sigset_t *orig)
 {
 	struct sigaction sa = { .sa_handler = on_signal };
-	static uint8_t bytes[FRAME_MAX];
 	int fd = packet_socket(dev, ETH_P_ALL), on = 1;
-	const char *space = "";
-	sigset_t block, orig;
-	struct frame *f;
-	ssize_t len;
+	sigset_t block;
 
 	sigemptyset(&block);
 	sigaddset(&block, SIGTERM);
-	sigprocmask(SIG_BLOCK, &block, &orig);
+	sigprocmask(SIG_BLOCK, &block, orig);
 	sigaction(SIGTERM, &sa, NULL);
 	if (setsockopt(fd, SOL_PACKET, PACKET_AUXDATA, &on, sizeof(on)))
 		die("PACKET_AUXDATA");
 	tell(ready);
-	while ((len = receive(fd, bytes, 100, &orig))) {
+	return fd;
+}
+
+static void print_order(const char *dev, const char *ready, struct frame *frames)
+{
+	static uint8_t bytes[FRAME_MAX];
+	const char *space = "";
+	struct frame *f;
+	sigset_t orig;
+	ssize_t len;
+	int fd;
+
+	fd = watch(dev, ready, &orig);
+	while ((len = receive(fd, 1, bytes, 100, &orig))) {
 		for (f = frames; f; f = f->next)
 			if (!f->seen && f->len == len &&
 			    !memcmp(f->bytes, bytes, len))
@@ -270,25 +315,54 @@ static void watch(const char *dev, const char *ready, struct frame *frames)
 	printf("\n");
 }
 
+static void print_counts(const char *dev, const char *ready)
+{
+	static unsigned int counts[COUNTS];
+	static uint8_t bytes[FRAME_MAX];
+	unsigned int nr, most = 0, i;
+	sigset_t orig;
+	int fd;
+
+	fd = watch(dev, ready, &orig);
+	while (receive(fd, 0, bytes, 100, &orig)) {
+		nr = get16(bytes + 10);
+		if (nr >= COUNTS)
+			continue;
+		counts[nr]++;
+		most = nr > most ? nr : most;
+	}
+	for (i = 0; i <= most; i++)
+		printf("%c%u", i ? ',' : '[', counts[i]);
+	printf("]\n");
+}
+
 int main(int argc, char **argv)
 {
 	const char *dev = NULL, *ready = NULL;
 	struct sched_param param = { 0 };
 	struct frame *frames, *f;
-	int opt, how = 0, fd = -1;
+	int opt, how = 0, keep = 0, flags = 0, fd = -1;
 	struct timespec at;
 	long long gap = 0, next;
 	cpu_set_t cpus;
 	char c;
 
-	while ((opt = getopt(argc, argv, "i:t:m:o:r:g:h")) != -1) {
+	while ((opt = getopt(argc, argv, "i:t:m:o:c:kpr:g:h")) != -1) {
 		switch (opt) {
 		case 'i':
 		case 't':
 		case 'm':
 		case 'o':
+		case 'c':
 			how = opt;
 			dev = optarg;
+			break;
+		case 'k':
+			keep = 1;
+			break;
+		case 'p':
+			/* tap: build_skb() instead of memory of the socket */
+			flags = O_NONBLOCK;
 			break;
 		case 'r':
 			ready = optarg;
@@ -300,11 +374,15 @@ int main(int argc, char **argv)
 			goto usage;
 		}
 	}
-	if (!how || optind != argc - 1)
+	if (!how || optind != argc - (how != 'c'))
 		goto usage;
+	if (how == 'c') {
+		print_counts(dev, ready);
+		return 0;
+	}
 	frames = read_frames(argv[optind]);
 	if (how == 'o') {
-		watch(dev, ready, frames);
+		print_order(dev, ready, frames);
 		return 0;
 	}
 
@@ -315,7 +393,8 @@ int main(int argc, char **argv)
 	    sched_setscheduler(0, SCHED_IDLE, &param))
 		die("CPU");
 	fd = how == 'i' ? packet_socket(dev, 0) :
-	     how == 't' ? open_tap("/dev/net/tun", dev) : open_tap(dev, "");
+	     how == 't' ? open_tap("/dev/net/tun", dev, flags) :
+			  open_tap(dev, "", flags);
 	tell(ready);
 	while (how == 't' && read(STDIN_FILENO, &c, 1) > 0)
 		;
@@ -330,7 +409,7 @@ int main(int argc, char **argv)
 					       &at, NULL))
 				;
 		}
-		send_frame(fd, f, how != 'i');
+		send_frame(fd, f, how != 'i', keep);
 	}
 	return 0;
 usage:

@@ -33,6 +33,9 @@
  * @TCA_REFRAMER_KEY: which packets are of one flow, &enum reframer_key
  * @TCA_REFRAMER_ADAPTIVE: 1: hold only the flows for which that has been paying
  * @TCA_REFRAMER_PUSH: 1: the end of a message releases its flow
+ * @TCA_REFRAMER_COALESCE: 1: packets of a burst leave as GSO packets, where the device
+ *	takes them.  Refused (EOPNOTSUPP) if the qdisc is neither at the root nor below
+ *	mq; elsewhere the default is 0
  *
  * Each is a u32.  An option that is not given has its default when the qdisc is
  * created, and keeps its value on a change.  A value that is out of range is
@@ -51,6 +54,7 @@ enum tca_reframer {
 	TCA_REFRAMER_KEY,
 	TCA_REFRAMER_ADAPTIVE,
 	TCA_REFRAMER_PUSH,
+	TCA_REFRAMER_COALESCE,
 	/* private: */
 	__TCA_REFRAMER_MAX
 };
@@ -89,6 +93,22 @@ enum reframer_key {
 #define REFRAMER_KEY_MAX		(__REFRAMER_KEY_MAX - 1)
 
 /**
+ * enum reframer_coalescing - bits of TCA_REFRAMER_STATS_COALESCING: which packets can be
+ * coalesced now.  None: the device would segment them in software
+ * @REFRAMER_COALESCING_TCP4: TCP over IPv4
+ * @REFRAMER_COALESCING_TCP6: TCP over IPv6
+ * @REFRAMER_COALESCING_UDP: UDP
+ * @REFRAMER_COALESCING_NOT_ROOT: none, as the qdisc is not the root of a transmit queue,
+ *	or the device is down
+ */
+enum reframer_coalescing {
+	REFRAMER_COALESCING_TCP4	= 1 << 0,
+	REFRAMER_COALESCING_TCP6	= 1 << 1,
+	REFRAMER_COALESCING_UDP		= 1 << 2,
+	REFRAMER_COALESCING_NOT_ROOT	= 1 << 3,
+};
+
+/**
  * enum tca_reframer_xstats - what is nested in TCA_STATS_APP
  * @TCA_REFRAMER_XSTATS_UNSPEC: not used
  * @TCA_REFRAMER_XSTATS_QDISC: of a qdisc: &enum tca_reframer_stats, nested
@@ -120,6 +140,10 @@ enum tca_reframer_xstats {
  * @TCA_REFRAMER_STATS_BURSTS: u64, bursts that were sent, each of one flow
  * @TCA_REFRAMER_STATS_BURST_HIST: u64[], bursts by packets: entry i counts those of
  *	2^i to 2^(i+1) - 1, the last entry also all that are longer
+ * @TCA_REFRAMER_STATS_COALESCED: u64, GSO packets that were made of several packets
+ * @TCA_REFRAMER_STATS_COALESCED_SEGMENTS: u64, packets of which these were made
+ * @TCA_REFRAMER_STATS_COALESCING: u32, &enum reframer_coalescing; missing if the option
+ *	is off
  * @TCA_REFRAMER_STATS_RELEASE_DEADLINE: u64, releases because the delay was over,
  *	or would have been within the slack
  * @TCA_REFRAMER_STATS_RELEASE_FULL: u64, burst or burst_bytes was reached
@@ -181,6 +205,9 @@ enum tca_reframer_stats {
 	TCA_REFRAMER_STATS_BYPASSING,
 	TCA_REFRAMER_STATS_BURSTS,
 	TCA_REFRAMER_STATS_BURST_HIST,
+	TCA_REFRAMER_STATS_COALESCED,
+	TCA_REFRAMER_STATS_COALESCED_SEGMENTS,
+	TCA_REFRAMER_STATS_COALESCING,
 	TCA_REFRAMER_STATS_RELEASE_DEADLINE,
 	TCA_REFRAMER_STATS_RELEASE_FULL,
 	TCA_REFRAMER_STATS_RELEASE_PRESSURE,

@@ -238,6 +238,7 @@ static struct sk_buff *make_packet(struct net_device *dev, u32 flow)
 			     PKT_HASH_TYPE_L4);
 
 	h->ip.daddr = htonl(DST + flow);
+	h->ip.id = htons(load->seq);
 	h->ip.check = ip_fast_csum(&h->ip, 5);
 	sum = ~csum_tcpudp_magic(h->ip.saddr, h->ip.daddr, bytes - ETH_HLEN -
 				 sizeof(h->ip), h->ip.protocol, 0);

@@ -1,0 +1,355 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# Coalescing: packets that leave as one GSO packet, and what becomes of that.
+
+# shellcheck source-path=SCRIPTDIR source=lib.sh
+. "$(dirname "$0")/lib.sh"
+
+helper frames
+FRAMES=$HELPER
+helper segments
+SEGMENTS=$HELPER
+helper tcpxfer
+TCPXFER=$HELPER
+
+# Packets come from a tap, as from a virtual machine, and behind the receiver is a device
+# that cuts GSO packets again:
+#
+#     frames -t tap0 -- redirect -- tx0: reframer -- rx0 -- redirect -- cut0
+#                                                    |                  |
+#                                               frames -c           frames -o
+setup() {
+	tap
+	ip -n "$RX" link add cut0 up type dummy 2>/dev/null || true
+	nsenter --net="/run/netns/$RX" ethtool -K cut0 tso off gso off tx off sg off
+	nsenter --net="/run/netns/$RX" ethtool -K rx0 gro off
+	! "$TC" -n "$RX" qdisc add dev rx0 clsact 2>/dev/null || "$TC" -n "$RX" \
+		filter add dev rx0 ingress matchall action mirred egress redirect dev cut0
+}
+
+# watch OPTION DEV FILE...: start frames -o or -c in the receiver's namespace
+watch() {
+	rm -f "$TMP/watch$1"
+	nsenter --net="/run/netns/$RX" "$FRAMES" "$1" "$2" -r "$TMP/watch$1" "${@:3}" \
+		>"$TMP/out$1" &
+	WATCHERS+=($!)
+	wait_for "frames $1 runs" test -e "$TMP/watch$1"
+}
+
+# replay [-k]: send the frames of $TMP/pcap; ORDER and COUNTS are what arrives
+replay() {
+	WATCHERS=()
+	watch -o cut0 "$TMP/pcap"
+	watch -c rx0
+	in_tx "$FRAMES" -t tap0 "$@" "$TMP/pcap" </dev/null
+	wait_drained
+	kill -TERM "${WATCHERS[@]}"
+	wait "${WATCHERS[@]}"
+	ORDER=$(<"$TMP/out-o")
+	COUNTS=$(<"$TMP/out-c")
+}
+
+# as_sent: all frames arrived, unchanged and each flow in its order.  FLOWS: the flow of
+# each frame, in a line
+as_sent() {
+	local wrong
+
+	wrong=$(awk -v flows="$FLOWS" '
+		BEGIN { frames = split(flows, flow) }
+		NF != frames { print NF " frames instead of " frames }
+		{
+			for (i = 1; i <= NF; i++) {
+				if ($i !~ /^[0-9]+$/)
+					print "frame " i " is " $i
+				else if ($i < last[flow[$i + 1]])
+					print "frame " $i " is behind " last[flow[$i + 1]]
+				else
+					last[flow[$i + 1]] = $i
+			}
+		}' <<<"$ORDER")
+	[ -z "$wrong" ] || fail "${wrong:0:200}"
+}
+
+# kinds: the kinds of trains, 8 packets of each, in $TMP/pcap
+kinds() {
+	"$SEGMENTS" >"$TMP/pcap" 2>"$TMP/kinds"
+	KINDS=$(<"$TMP/kinds")
+	FLOWS=$(jq -r '[to_entries[].key | . as $k | range(8) | $k] | join(" ")' <<<"$KINDS")
+}
+
+# compare CONDITION: LIST becomes the kinds for which .want and .got packets do not meet it
+compare() {
+	LIST=$(jq -c --argjson got "$COUNTS" '[[., $got] | transpose[] |
+		{kind: .[0].kind, want: .[0].packets, got: .[1]} |
+		select('"$1"' | not)]' <<<"$KINDS")
+}
+
+# kinds_by ARGUMENTS...: what becomes of the kinds, sent that way
+kinds_by() {
+	WHAT="frames $*"
+	setup
+	kinds
+	reframer delay 100ms burst 8 "$ALWAYS" coalesce
+	replay "$@"
+	as_sent
+	show
+	GEN=$COUNTS
+	compare '.got == .want'
+	timely '.list == []'
+	# in the file are headers, and eight VLAN tags that the qdisc sees beside the data
+	expect accounted empty_now ".q.packets == 8 * ($KINDS | length)" \
+		".q.bytes == $(stat -c %s "$TMP/pcap") - 24 - 16 * .q.packets - 8 * 4" \
+		'.r.coalesce.segments - .r.coalesce.packets == .q.packets - (.gen | add)'
+	qdisc del dev tx0 root
+}
+
+# The checksum is verified, or the device computes it; packets join a list, or are moved
+# to page fragments.
+test_kinds() {
+	kinds_by -k
+	kinds_by
+	kinds_by -k -p
+	kinds_by -p
+}
+
+# What GRO at the receiver makes of the same packets: never less of them
+test_as_gro() {
+	setup
+	kinds
+	in_tx ethtool -K tx0 tso off
+	nsenter --net="/run/netns/$RX" ethtool -K rx0 gro on rx-udp-gro-forwarding on
+	reframer delay 100ms burst 8 "$ALWAYS" nocoalesce
+	replay -k
+	in_tx ethtool -K tx0 tso on
+	nsenter --net="/run/netns/$RX" ethtool -K rx0 gro off
+	compare '.got == .want'
+	diag "differ: $LIST"
+	compare '.got <= .want'
+	show
+	expect '.list == []' '.r.coalesce.packets == 0 and .r.coalesce.obstacle == "off"'
+}
+
+test_mixes() {
+	local seed way
+
+	setup
+	reframer delay 1ms "$ALWAYS" coalesce
+	for seed in 1 2 3; do
+		"$SEGMENTS" $seed 2000 20 >"$TMP/pcap" 2>"$TMP/flows"
+		FLOWS=$(<"$TMP/flows")
+		for way in -k -p; do
+			WHAT="seed $seed $way"
+			replay $way
+			as_sent
+		done
+	done
+	show
+	expect accounted empty_now '.q.packets == 12000' '.r.coalesce.segments > 6000'
+}
+
+# packets PACKETS OPTION...: what becomes of the four plain trains of 8
+plain() {
+	local packets=$1
+
+	kinds
+	replay "${@:2}"
+	as_sent
+	GEN=$COUNTS
+	timely "[.gen[:4][] | select(. != $packets)] == []"
+}
+
+# The device says how long GSO packets may be.  100 bytes of data, headers of 42 to 74
+test_limits_of_the_device() {
+	setup
+	reframer delay 100ms burst 8 "$ALWAYS" coalesce
+	WHAT=gso_max_segs
+	ip -n "$TX" link set tx0 gso_max_segs 3
+	plain 3 -k
+	ip -n "$TX" link set tx0 gso_max_segs 65535
+	WHAT=gso_max_size
+	ip -n "$TX" link set tx0 gso_max_size 480
+	plain 2 -k
+	ip -n "$TX" link set tx0 gso_max_size 65536
+	WHAT="no list of fragments"
+	in_tx ethtool -K tx0 tx-scatter-gather-fraglist off
+	plain 8 -k
+	plain 1 -k -p
+	in_tx ethtool -K tx0 tx-scatter-gather-fraglist on
+	WHAT="burst 4"
+	qdisc change dev tx0 root reframer burst 4
+	plain 2 -k
+	WHAT="nothing to wait for"
+	qdisc change dev tx0 root reframer delay 0
+	plain 8 -k
+}
+
+# state CONDITION: what the statistics say
+state() {
+	show
+	expect ".r.coalesce | $1"
+}
+
+test_obstacles() {
+	reframer
+	state '.now == ["tcp4", "tcp6", "udp"] and (has("obstacle") | not)'
+	in_tx ethtool -K tx0 tx-tcp-segmentation off
+	state '.now == ["tcp6", "udp"] and (has("obstacle") | not)'
+	in_tx ethtool -K tx0 tso off tx-udp-segmentation off
+	state '.now == [] and .obstacle == "device"'
+	in_tx ethtool -K tx0 tso on tx-udp-segmentation on
+	qdisc change dev tx0 root reframer nocoalesce
+	state '.now == [] and .obstacle == "off"'
+	qdisc change dev tx0 root reframer coalesce
+	ip -n "$TX" link set tx0 down
+	state '.now == [] and .obstacle == "parent"'
+	ip -n "$TX" link set tx0 up
+	state '.now == ["tcp4", "tcp6", "udp"]'
+}
+
+# Not in software: TCP is left alone where TSO is off, UDP as well
+test_device_without_offloads() {
+	setup
+	reframer delay 100ms burst 8 "$ALWAYS"
+	in_tx ethtool -K tx0 tso off tx-udp-segmentation off
+	plain 8 -k
+	in_tx ethtool -K tx0 tso on tx-udp-segmentation on
+}
+
+# A tbf never sends a packet that is larger than its burst.
+test_parents() {
+	local refused='coalesce not at the root or below mq'
+
+	setup
+	qdisc add dev tx0 root handle 1: tbf rate 1gbit burst 400b limit 1mb
+	! "$TC" -n "$TX" qdisc add dev tx0 parent 1:1 reframer coalesce 2>"$TMP/err" ||
+		fail "coalesce below tbf"
+	grep -q "$refused" "$TMP/err" || fail "$(<"$TMP/err")"
+	qdisc add dev tx0 parent 1:1 handle 10: reframer delay 100ms burst 8 "$ALWAYS"
+	state '.obstacle == "off"'
+	! "$TC" -n "$TX" qdisc change dev tx0 parent 1:1 reframer coalesce 2>"$TMP/err" ||
+		fail "coalesce below tbf"
+	grep -q "$refused" "$TMP/err" || fail "$(<"$TMP/err")"
+	plain 8 -k
+	qdisc del dev tx0 root
+}
+
+# A change under way does not harm the packets that are held.
+test_changes() {
+	local i
+
+	setup
+	reframer delay 1ms "$ALWAYS" coalesce
+	"$SEGMENTS" 7 4000 20 >"$TMP/pcap" 2>"$TMP/flows"
+	FLOWS=$(<"$TMP/flows")
+	for ((i = 0; i < 40; i++)); do
+		pause 0.001
+		echo "qdisc change dev tx0 root reframer nocoalesce"
+		pause 0.001
+		echo "qdisc change dev tx0 root reframer coalesce burst $((i + 1))"
+	done | "$TC" -n "$TX" -batch - &
+	replay -k -g 20000
+	wait $!
+	as_sent
+	show
+	expect accounted empty_now '.q.packets == 4000' '.r.coalesce.segments > 1000'
+}
+
+# far_router: two namespaces more, so that TX and RX are routers, and RX translates
+# addresses and looks for packets that conntrack finds invalid
+#
+#     namespace $SRC          $TX                $RX               $DST
+#     src0 10.0.1.2 -- 10.0.1.1, tx0 -- rx0, 10.0.3.1 -- dst0 10.0.3.2
+SRC=rfm-$$-src
+DST=rfm-$$-dst
+
+far_router() {
+	command -v nft >/dev/null || skip "no nft"
+	"$TC" -n "$RX" qdisc del dev rx0 clsact 2>/dev/null || true
+	ip -batch - <<-END
+		netns add $SRC
+		netns add $DST
+		link add name src0 netns $SRC type veth peer name in0 netns $TX
+		link add name dst0 netns $DST type veth peer name out0 netns $RX
+	END
+	quiet "$SRC" true
+	quiet "$DST" true
+	ip -n "$SRC" -batch - <<-END
+		addr add 10.0.1.2/24 dev src0
+		link set src0 up
+		route add default via 10.0.1.1
+	END
+	ip -n "$DST" -batch - <<-END
+		addr add 10.0.3.2/24 dev dst0
+		link set dst0 up
+	END
+	ip -n "$TX" -batch - <<-END
+		addr add 10.0.1.1/24 dev in0
+		link set in0 up
+		route add 10.0.3.0/24 via 10.0.2.2
+	END
+	ip -n "$RX" -batch - <<-END
+		addr add 10.0.3.1/24 dev out0
+		link set out0 up
+		route add 10.0.1.0/24 via 10.0.2.1
+	END
+	in_tx sysctl -qw net.ipv4.ip_forward=1
+	nsenter --net="/run/netns/$RX" sysctl -qw net.ipv4.ip_forward=1
+	# single segments, which came over a wire
+	nsenter --net="/run/netns/$SRC" ethtool -K src0 tso off
+	nsenter --net="/run/netns/$RX" nft -f - <<-END
+		table ip t {
+			chain forward {
+				type filter hook forward priority filter
+				ct state invalid counter drop
+			}
+			chain postrouting {
+				type nat hook postrouting priority srcnat
+				oifname out0 masquerade
+			}
+		}
+	END
+}
+
+# tcp NAMESPACE COUNTER: of /proc/net/snmp
+tcp() {
+	nsenter --net="/run/netns/$1" awk -v name="$2" '
+		/^Tcp:/ { for (i = 1; i <= NF; i++) if (!line) column[$i] = i
+			  if (line++) print $column[name] }' /proc/net/snmp
+}
+
+test_router_with_nat() {
+	local bytes=400000 i pids=() receivers=()
+
+	far_router
+	reframer delay 200us "$ALWAYS"
+	for i in {1..8}; do
+		nsenter --net="/run/netns/$DST" "$TCPXFER" recv $((5000 + i)) "$TMP/ready$i" \
+			>"$TMP/received$i" &
+		receivers+=($!)
+		wait_for "the receiver listens" test -e "$TMP/ready$i"
+	done
+	for i in {1..8}; do
+		nsenter --net="/run/netns/$SRC" timeout 60 "$TCPXFER" \
+			send 10.0.3.2 $((5000 + i)) $bytes >/dev/null &
+		pids+=($!)
+	done
+	wait "${pids[@]}"
+	wait "${receivers[@]}"
+	wait_drained
+	for i in {1..8}; do
+		[ "$(<"$TMP/received$i")" = "{\"bytes\":$bytes,\"wrong\":0}" ] ||
+			fail "received $(<"$TMP/received$i")"
+	done
+	LIST=$(jq -n --argjson retransmitted "$(tcp "$SRC" RetransSegs)" \
+		--argjson wrong "$(tcp "$DST" InCsumErrors)" \
+		--argjson invalid "$(nsenter --net="/run/netns/$RX" \
+			nft -j list chain ip t forward | jq '.. | .counter?.packets // empty')" \
+		'$ARGS.named')
+	ip netns del "$SRC"
+	ip netns del "$DST"
+	expect accounted '.list.wrong == 0 and .list.invalid == 0'
+	timely '.list.retransmitted == 0 and .r.coalesce.segments > 500'
+
+}
+
+run_tests "$@"
