@@ -251,7 +251,7 @@ test_changes() {
 	wait $!
 	as_sent
 	show
-	expect accounted empty_now '.q.packets == 4000' '.r.coalesce.segments > 1000'
+	expect accounted empty_now '.q.packets == 4000' '.r.coalesce.segments > 0'
 }
 
 # far_router: two namespaces more, so that TX and RX are routers, and RX translates
@@ -345,6 +345,7 @@ test_router_with_nat() {
 		--argjson invalid "$(nsenter --net="/run/netns/$RX" \
 			nft -j list chain ip t forward | jq '.. | .counter?.packets // empty')" \
 		'$ARGS.named')
+	nsenter --net="/run/netns/$RX" nft delete table ip t
 	ip netns del "$SRC"
 	ip netns del "$DST"
 	expect accounted '.list.wrong == 0 and .list.invalid == 0'
