@@ -980,4 +980,5 @@ module_exit(reframer_module_exit)
 MODULE_AUTHOR("The reframer developers");
 MODULE_LICENSE("GPL");
 MODULE_DESCRIPTION("Sort packets by flow");
+MODULE_VERSION(REFRAMER_VERSION);
 MODULE_ALIAS_NET_SCH("reframer");
