@@ -322,8 +322,9 @@ test_router_with_nat() {
 
 	far_router
 	reframer delay 200us "$ALWAYS"
+	rm -f "$TMP"/ready*
 	for i in {1..8}; do
-		nsenter --net="/run/netns/$DST" "$TCPXFER" recv $((5000 + i)) "$TMP/ready$i" \
+		nsenter --net="/run/netns/$DST" timeout 60 "$TCPXFER" recv $((5000 + i)) "$TMP/ready$i" \
 			>"$TMP/received$i" &
 		receivers+=($!)
 		wait_for "the receiver listens" test -e "$TMP/ready$i"
@@ -349,7 +350,8 @@ test_router_with_nat() {
 	ip netns del "$SRC"
 	ip netns del "$DST"
 	expect accounted '.list.wrong == 0 and .list.invalid == 0'
-	timely '.list.retransmitted == 0 and .r.coalesce.segments > 500'
+	! virtual_time || expect '.list.retransmitted == 0'
+	timely '.r.coalesce.segments > 500'
 
 }
 

@@ -119,8 +119,8 @@ static uint16_t sum(const uint8_t *p, const uint8_t *end)
 }
 
 /*
- * Leave the checksum of TCP or UDP, behind VLAN tags, to the kernel, and have it compute
- * the one that is in the frame: if that is right, only the pseudo header is missing.
+ * Leave the checksum of TCP or UDP, behind VLAN tags, to the kernel.  If there is one in
+ * the frame, have the kernel compute the same.
  */
 static void leave_checksum(uint8_t *frame, uint32_t len, struct virtio_net_hdr *hdr)
 {
@@ -154,7 +154,9 @@ static void leave_checksum(uint8_t *frame, uint32_t len, struct virtio_net_hdr *
 	hdr->flags = VIRTIO_NET_HDR_F_NEEDS_CSUM;
 	hdr->csum_start = p - frame;
 	hdr->csum_offset = check - p;
-	/* what remains of the sum of all without the rest */
+	if (!get16(check))
+		return;
+	/* the sum without the rest; that is the pseudo header's, if it is right */
 	rest = 0xffff - get16(check);
 	check[0] = check[1] = 0;
 	rest += 0xffff - sum(p, end);
