@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /* The parts of the kernel that the engine needs, for user space. */
-#ifndef _REFRAMER_UNIT_KERNEL_H
-#define _REFRAMER_UNIT_KERNEL_H
+#ifndef _REFRAMER_USER_KERNEL_H
+#define _REFRAMER_USER_KERNEL_H
 
 #include <assert.h>
 #include <stdbool.h>
