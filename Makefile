@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0
 #
-#   make                build the module and the tc plugin
+#   make                build the module, the tc plugin and, if libpcap-dev is there,
+#                       reframer-advise
 #   make install        put them where this machine's kernel and tc look, and the
 #                       tools into SBINDIR
 #   make installcheck   print what tc, the kernel and the shell find there
 #   make uninstall      remove them
+#   make tools          build reframer-advise, which needs libpcap-dev, into OUTPUT
 #   make unit           test the engine and the plugin in user space
 #   make fuzz           look for inputs that break it, SECONDS=600 long
 #   make selftests      build the programs that the selftests need
@@ -18,6 +20,7 @@
 # TC_LIB_DIR  where tc looks for plugins   (the directory named in tc itself)
 # MANDIR      where man looks                              (/usr/share/man)
 # SBINDIR     where the tools go                                (/usr/sbin)
+# OUTPUT      where reframer-advise is built                       (./build)
 
 KVER ?= $(shell uname -r)
 KERNELDIR ?= /lib/modules/$(KVER)/build
@@ -26,14 +29,25 @@ SBINDIR ?= /usr/sbin
 TC ?= $(shell PATH="$$PATH:/usr/sbin:/sbin" command -v tc)
 TC_LIB_DIR ?= $(shell grep -aoE '/[[:alnum:]_./-]+/tc\b' $(TC) | head -n 1)
 TOOLS := reframer-releases reframer-record reframer-holds
+OUTPUT ?= $(CURDIR)/build
+ADVISE := $(OUTPUT)/reframer-advise
+# built and installed only where libpcap's headers are
+HAVE_PCAP := $(shell echo '\#include <pcap/pcap.h>' | $(CC) -E - >/dev/null 2>&1 && echo yes)
 
-all: module plugin
+all: module plugin $(if $(HAVE_PCAP),tools)
 
 module:
 	$(MAKE) -C $(KERNELDIR) M=$(CURDIR) modules
 
 plugin:
 	$(MAKE) -C tc-plugin
+
+tools: $(ADVISE)
+
+$(ADVISE): tools/reframer-advise.c tools/gro.h $(wildcard include/*/*.h kmod/*.h)
+	@mkdir -p $(@D)
+	$(CC) -O2 -g -Wall -Wextra -Iinclude/user -Iinclude/uapi -Ikmod \
+		$(CPPFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $< -lpcap -lm
 
 selftests:
 	$(MAKE) -C selftests
@@ -47,7 +61,7 @@ unit:
 fuzz:
 	$(MAKE) -C selftests/unit fuzz
 
-install:
+install: $(if $(HAVE_PCAP),tools)
 	@test -n "$(TC_LIB_DIR)" || { echo "tc not found: install iproute2" \
 		"or set TC_LIB_DIR" >&2; exit 1; }
 	$(MAKE) -C $(KERNELDIR) M=$(CURDIR) INSTALL_MOD_PATH=$(DESTDIR) \
@@ -58,6 +72,9 @@ install:
 	install -D -m 644 tc-plugin/tc-reframer.8 \
 		$(DESTDIR)$(MANDIR)/man8/tc-reframer.8
 	install -D -m 755 -t $(DESTDIR)$(SBINDIR) $(TOOLS:%=tools/%)
+	$(if $(HAVE_PCAP),install -D -m 755 $(ADVISE) $(DESTDIR)$(SBINDIR)/reframer-advise)
+	$(if $(HAVE_PCAP),install -D -m 644 tools/reframer-advise.8 \
+		$(DESTDIR)$(MANDIR)/man8/reframer-advise.8)
 
 installcheck:
 	@echo "tc:     $(TC) ($$($(TC) -V))"
@@ -66,7 +83,7 @@ installcheck:
 		grep -q '^Usage: .* reframer' || { echo "tc does not load it" >&2; \
 		exit 1; }
 	@echo "module: $$(modinfo -n -k $(KVER) sch_reframer)"
-	@for tool in $(TOOLS); do \
+	@for tool in $(TOOLS) $(if $(HAVE_PCAP),reframer-advise); do \
 		test -x $(SBINDIR)/$$tool || { echo "$(SBINDIR)/$$tool is missing" >&2; \
 		exit 1; }; \
 		echo "tool:   $(SBINDIR)/$$tool"; \
@@ -78,7 +95,8 @@ uninstall:
 	$(if $(DESTDIR),,depmod $(KVER))
 	$(RM) $(DESTDIR)$(TC_LIB_DIR)/q_reframer.so
 	$(RM) $(DESTDIR)$(MANDIR)/man8/tc-reframer.8
-	$(RM) $(TOOLS:%=$(DESTDIR)$(SBINDIR)/%)
+	$(RM) $(TOOLS:%=$(DESTDIR)$(SBINDIR)/%) $(DESTDIR)$(SBINDIR)/reframer-advise
+	$(RM) $(DESTDIR)$(MANDIR)/man8/reframer-advise.8
 
 clean:
 	test ! -d $(KERNELDIR) || \
@@ -88,5 +106,6 @@ clean:
 	$(MAKE) -C tc-plugin clean
 	$(MAKE) -C selftests clean
 	$(MAKE) -C selftests/unit clean
+	$(RM) $(ADVISE)
 
-.PHONY: all module plugin selftests traingen slownic unit fuzz install installcheck uninstall clean
+.PHONY: all module plugin tools selftests traingen slownic unit fuzz install installcheck uninstall clean

@@ -52,6 +52,7 @@ tools_in() {
 	local tool
 
 	for tool in tools/*; do
+		[ -x "$tool" ] || continue	# sources
 		cmp "$tool" "$1/${tool#*/}" && [ -x "$1/${tool#*/}" ] || return
 	done
 }
