@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0
 #
-#   make                  build the module and the tc plugin
+#   make                  build the module, the tc plugin and, if libpcap-dev is there,
+#                         reframer-advise
 #   make install          both of the following, as built before
 #   make install-module   put the module where this machine's kernel looks
 #   make install-tools    put the plugin where tc looks, and install the tools, the
 #                         manual pages, the systemd unit and the examples
 #   make installcheck     print what tc, the kernel and the shell find there
 #   make uninstall        remove what `make install` has installed
+#   make tools            build reframer-advise, which needs libpcap-dev, into OUTPUT
 #   make deb              build the Debian packages, in build/deb
 #   make unit             test the engine and the plugin in user space
 #   make fuzz             look for inputs that break it, SECONDS=600 long
@@ -23,6 +25,7 @@
 # SBINDIR     where the tools go                                (/usr/sbin)
 # UNITDIR     where systemd looks                (/usr/lib/systemd/system)
 # EXAMPLEDIR  where the examples go (/usr/share/doc/reframer-tools/examples)
+# OUTPUT      where reframer-advise is built                       (./build)
 # SIGN_KEY, SIGN_CERT   sign the module with them    (key of KERNELDIR, if any)
 
 export PATH := $(PATH):/usr/sbin:/sbin
@@ -39,21 +42,34 @@ SIGN_CERT ?= $(wildcard $(KERNELDIR)/certs/signing_key.x509)
 STRIP ?= $(CROSS_COMPILE)strip
 
 VERSION := $(shell sed -n 's/^PACKAGE_VERSION=//p' dkms.conf)
-TOOLS := $(filter-out %.8,$(notdir $(wildcard tools/reframer-*)))
-MANUAL := tc-plugin/tc-reframer.8 tools/reframer-tools.8
+OUTPUT ?= $(CURDIR)/build
+ADVISE := $(OUTPUT)/reframer-advise
+# built only where libpcap's headers are, and installed where it has been built
+HAVE_PCAP := $(shell echo '\#include <pcap/pcap.h>' | $(CC) -E - >/dev/null 2>&1 && echo yes)
+TOOLS := reframer-attach reframer-releases reframer-record reframer-holds
+PROGRAMS := $(TOOLS:%=tools/%) $(wildcard $(ADVISE))
+MANUAL := tc-plugin/tc-reframer.8 tools/reframer-tools.8 \
+	$(if $(wildcard $(ADVISE)),tools/reframer-advise.8)
 UNIT := reframer@.service
 EXAMPLES := $(notdir $(wildcard tools/examples/*))
 # DKMS uses another directory, updates/dkms.
 MODULE := /lib/modules/$(KVER)/extra/sch_reframer.ko
 PLUGIN := $(TC_LIB_DIR)/q_reframer.so
 
-all: module plugin
+all: module plugin $(if $(HAVE_PCAP),tools)
 
 module:
 	$(MAKE) -C $(KERNELDIR) M=$(CURDIR) modules
 
 plugin:
 	$(MAKE) -C tc-plugin
+
+tools: $(ADVISE)
+
+$(ADVISE): tools/reframer-advise.c tools/gro.h $(wildcard include/*/*.h kmod/*.h)
+	@mkdir -p $(@D)
+	$(CC) -O2 -g -Wall -Wextra -Iinclude/user -Iinclude/uapi -Ikmod \
+		$(CPPFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $< -lpcap -lm
 
 selftests:
 	$(MAKE) -C selftests
@@ -87,7 +103,7 @@ install-tools: no-package
 	for tool in $(TOOLS); do \
 		ln -sf reframer-tools.8 $(DESTDIR)$(MANDIR)/man8/$$tool.8 || exit; \
 	done
-	install -D -m 755 -t $(DESTDIR)$(SBINDIR) $(TOOLS:%=tools/%)
+	install -D -m 755 -t $(DESTDIR)$(SBINDIR) $(PROGRAMS)
 	install -D -m 644 -t $(DESTDIR)$(UNITDIR) tools/$(UNIT)
 	install -D -m 644 -t $(DESTDIR)$(EXAMPLEDIR) $(EXAMPLES:%=tools/examples/%)
 
@@ -95,8 +111,8 @@ uninstall: no-package
 	$(RM) $(DESTDIR)$(MODULE)
 	$(if $(DESTDIR),,depmod $(KVER))
 	$(RM) $(DESTDIR)$(PLUGIN)
-	$(RM) $(patsubst %,$(DESTDIR)$(MANDIR)/man8/%,$(notdir $(MANUAL)) $(TOOLS:%=%.8))
-	$(RM) $(TOOLS:%=$(DESTDIR)$(SBINDIR)/%)
+	$(RM) $(patsubst %,$(DESTDIR)$(MANDIR)/man8/%,$(notdir $(wildcard */*.8)) $(TOOLS:%=%.8))
+	$(RM) $(addprefix $(DESTDIR)$(SBINDIR)/,$(TOOLS) reframer-advise)
 	$(RM) $(DESTDIR)$(UNITDIR)/$(UNIT)
 	$(RM) $(EXAMPLES:%=$(DESTDIR)$(EXAMPLEDIR)/%)
 	for dir in $(dir $(MODULE)) $(EXAMPLEDIR) $(dir $(EXAMPLEDIR)); do \
@@ -124,7 +140,7 @@ installcheck:
 		[ "$$version" = "$(VERSION)" ] || { \
 		echo "the kernel does not find version $(VERSION) of the module" >&2; \
 		exit 1; }
-	@for tool in $(TOOLS); do \
+	@for tool in $(notdir $(PROGRAMS)); do \
 		test -x $(SBINDIR)/$$tool || { echo "$(SBINDIR)/$$tool is missing" >&2; \
 		exit 1; }; \
 		echo "tool:   $(SBINDIR)/$$tool"; \
@@ -144,6 +160,7 @@ clean:
 	$(MAKE) -C tc-plugin clean
 	$(MAKE) -C selftests clean
 	$(MAKE) -C selftests/unit clean
+	$(RM) $(ADVISE)
 
-.PHONY: all module plugin selftests traingen slownic unit fuzz install install-module \
+.PHONY: all module plugin tools selftests traingen slownic unit fuzz install install-module \
 	install-tools no-package uninstall installcheck deb clean

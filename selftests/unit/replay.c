@@ -29,6 +29,7 @@ static void timer_arm(u64 expires);
 static bool may_bypass;			/* the qdisc is not below another one */
 #include "reframer_engine.h"
 #include "reframer_options.h"
+#include "optimum.h"
 
 #ifndef TABLES
 #define TABLES		"tables"
@@ -477,16 +478,17 @@ static double p99_hold(void)
 }
 
 /*
- * The longest bursts that the delay allows: a flow's first packet opens a
- * window, a full burst or a flush closes it.  Which packets then follow those that
- * they can be merged with?
+ * The mean length of the longest bursts that the delay allows.  Which packets then follow
+ * those that they can be merged with?
  */
 static double optimum(const struct traffic *t, u32 *merged)
 {
-	struct {
-		u64 end;
-		u32 packets, bytes;
-	} *window, *w;
+	const struct reframer_config conf = {
+		.delay = DELAY, .push = !t->nopush,
+		.burst = REFRAMER_BURST_DEFAULT,
+		.burst_bytes = REFRAMER_BURST_BYTES_DEFAULT,
+	};
+	struct window *window;
 	u64 bursts = 0;
 	u32 i;
 
@@ -495,25 +497,13 @@ static double optimum(const struct traffic *t, u32 *merged)
 	*merged = 0;
 	for (i = 0; i < t->n; i++) {
 		const struct arrival *a = &t->arrival[i];
-		enum reframer_flush flush = a->flush;
 
-		if (t->nopush && flush == REFRAMER_FLUSH_PUSH)
-			flush = REFRAMER_NO_FLUSH;
-		w = &window[a->flow];
-		if (w->packets && a->at < w->end) {
+		if (window_join(&window[a->flow], &conf, a->at, a->bytes, a->flush)) {
 			*merged += a->merges;
 		} else {
 			*merged += a->merges && i && a[-1].flow == a->flow;
 			bursts++;
-			w->end = a->at + DELAY;
-			w->packets = 0;
-			w->bytes = 0;
 		}
-		w->packets++;
-		w->bytes += a->bytes;
-		if (flush || w->packets >= REFRAMER_BURST_DEFAULT ||
-		    w->bytes >= REFRAMER_BURST_BYTES_DEFAULT)
-			w->packets = 0;
 	}
 	free(window);
 	return (double)t->n / bursts;

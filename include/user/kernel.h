@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /* The parts of the kernel that the engine needs, for user space. */
-#ifndef _REFRAMER_UNIT_KERNEL_H
-#define _REFRAMER_UNIT_KERNEL_H
+#ifndef _REFRAMER_USER_KERNEL_H
+#define _REFRAMER_USER_KERNEL_H
 
 #include <assert.h>
 #include <stdbool.h>
@@ -120,6 +120,12 @@ struct sk_buff {
 	u32 truesize;
 	bool wmem;		/* charged to a socket */
 	struct qdisc_skb_cb cb;
+	/* for reframer_flow_hash.h */
+	bool sw_hash, l4_hash;
+	u16 protocol, vlan_proto;
+	u32 hash, mark;
+	u32 headlen;		/* bytes of data */
+	const u8 *data, *network_header;
 };
 
 static inline bool is_skb_wmem(const struct sk_buff *skb)
