@@ -312,9 +312,9 @@ far_router() {
 
 # tcp NAMESPACE COUNTER: of /proc/net/snmp
 tcp() {
-	nsenter --net="/run/netns/$1" awk -v name="$2" '
-		/^Tcp:/ { for (i = 1; i <= NF; i++) if (!line) column[$i] = i
-			  if (line++) print $column[name] }' /proc/net/snmp
+	nsenter --net="/run/netns/$1" cat /proc/net/snmp | awk -v name="$2" '
+		/^Tcp:/ && !line++ { for (i = 1; i <= NF; i++) column[$i] = i; next }
+		/^Tcp:/ { print $column[name] }'
 }
 
 test_router_with_nat() {

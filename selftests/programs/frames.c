@@ -158,7 +158,8 @@ static void leave_checksum(uint8_t *frame, uint32_t len, struct virtio_net_hdr *
 		return;
 	/* the sum without the rest; that is the pseudo header's, if it is right */
 	rest = 0xffff - get16(check);
-	check[0] = check[1] = 0;
+	check[0] = 0;
+	check[1] = 0;
 	rest += 0xffff - sum(p, end);
 	rest = (rest & 0xffff) + (rest >> 16);
 	check[0] = rest >> 8;

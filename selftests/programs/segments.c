@@ -94,7 +94,7 @@ static const struct kind {
 	{ "tcp4 all cwr", 4, 6, FLAGS, 1, CWR, TRAIN },
 	{ "tcp4 gap", 4, 6, SEQ_GAP, 0, 0, 2 },
 	{ "tcp4 repeated", 4, 6, REPEATED, 0, 0, 2 },
-	{ "tcp4 acknowledgement", 4, 6, ACK_SEQ, 0, 0, 3 },
+	{ "tcp4 acknowledgment", 4, 6, ACK_SEQ, 0, 0, 3 },
 	{ "tcp4 window", 4, 6, WINDOW, 0, 0, 3 },
 	{ "tcp4 urgent pointer", 4, 6, URG_PTR, 0, 0, 3 },
 	{ "tcp4 reserved bit", 4, 6, RESERVED, 0, 0, 3 },
@@ -182,7 +182,8 @@ static size_t put_ip(uint8_t *p, struct flow *flow, enum change change, size_t l
 		put16(p + 4, len);
 		p[6] = kind->protocol;
 		p[7] = change == TTL ? 63 : 64;
-		p[8] = p[24] = 0xfd;
+		p[8] = 0xfd;
+		p[24] = 0xfd;
 		p[23] = 1;
 		p[39] = 2;
 		return 40;
