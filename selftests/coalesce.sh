@@ -285,12 +285,12 @@ far_router() {
 	ip -n "$TX" -batch - <<-END
 		addr add 10.0.1.1/24 dev in0
 		link set in0 up
-		route add 10.0.3.0/24 via 10.0.2.2
+		route replace 10.0.3.0/24 via 10.0.2.2
 	END
 	ip -n "$RX" -batch - <<-END
 		addr add 10.0.3.1/24 dev out0
 		link set out0 up
-		route add 10.0.1.0/24 via 10.0.2.1
+		route replace 10.0.1.0/24 via 10.0.2.1
 	END
 	in_tx sysctl -qw net.ipv4.ip_forward=1
 	nsenter --net="/run/netns/$RX" sysctl -qw net.ipv4.ip_forward=1
@@ -317,10 +317,10 @@ tcp() {
 		/^Tcp:/ { print $column[name] }'
 }
 
-test_router_with_nat() {
+# transfers: eight at once from SRC to DST, through both routers
+transfers() {
 	local bytes=400000 i pids=() receivers=()
 
-	far_router
 	reframer delay 200us "$ALWAYS"
 	rm -f "$TMP"/ready*
 	for i in {1..8}; do
@@ -347,12 +347,72 @@ test_router_with_nat() {
 			nft -j list chain ip t forward | jq '.. | .counter?.packets // empty')" \
 		'$ARGS.named')
 	nsenter --net="/run/netns/$RX" nft delete table ip t
+	ip -n "$TX" link del in0
+	ip -n "$RX" link del out0
 	ip netns del "$SRC"
 	ip netns del "$DST"
 	expect accounted '.list.wrong == 0 and .list.invalid == 0'
-	! virtual_time || expect '.list.retransmitted == 0'
 	timely '.r.coalesce.segments > 500'
-
 }
+
+test_router_with_nat() {
+	far_router
+	transfers
+	! virtual_time || expect '.list.retransmitted == 0'
+}
+
+# The second router asks the sender for smaller packets.
+test_smaller_mtu_behind() {
+	far_router
+	ip -n "$RX" link set out0 mtu 1000
+	transfers
+	expect '.list.retransmitted > 0'
+}
+
+# xdp: attach a program that passes all packets to rx0, until its standard input ends
+xdp() {
+	nsenter --net="/run/netns/$RX" python3 -c '
+import ctypes, socket, struct, sys
+
+def bpf(command, attributes):
+    fd = libc.syscall(321, command, attributes, len(attributes))
+    if fd < 0:
+        sys.exit("bpf(%d): error %d" % (command, ctypes.get_errno()))
+    return fd
+
+libc = ctypes.CDLL(None, use_errno=True)
+# r0 = XDP_PASS; exit
+code = ctypes.create_string_buffer(struct.pack("<BBhiBBhi", 0xb7, 0, 0, 2, 0x95, 0, 0, 0))
+gpl = ctypes.create_string_buffer(b"GPL")
+program = bpf(5, struct.pack("<IIQQ", 6, 2, ctypes.addressof(code), ctypes.addressof(gpl)))
+link = bpf(28, struct.pack("<IIII", program, socket.if_nametoindex("rx0"), 37, 0))
+open(sys.argv[1], "w")
+sys.stdin.read()' "$TMP/xdp"
+}
+
+# Where XDP looks at single packets, veth takes no others.
+test_peer_with_xdp() {
+	local go pid
+
+	command -v python3 >/dev/null || skip "no python3"
+	setup
+	reframer delay 100ms burst 8 "$ALWAYS"
+	rm -f "$TMP/go" "$TMP/xdp"
+	mkfifo "$TMP/go"
+	xdp <"$TMP/go" 2>"$TMP/err" &
+	pid=$!
+	exec {go}>"$TMP/go"
+	wait_for "XDP is attached" attached $pid
+	[ -e "$TMP/xdp" ] || skip "no XDP: $(<"$TMP/err")"
+	state '.now == [] and .obstacle == "device"'
+	plain 8 -k
+	exec {go}>&-
+	wait $pid
+	state '.now == ["tcp4", "tcp6", "udp"]'
+	plain 1 -k
+}
+
+# attached PID: XDP is attached, or cannot be
+attached() { [ -e "$TMP/xdp" ] || ! kill -0 "$1" 2>/dev/null; }
 
 run_tests "$@"
