@@ -4,6 +4,7 @@
 
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$0")/lib.sh"
+REFRAMER_OPTIONS=
 
 helper frames
 FRAMES=$HELPER

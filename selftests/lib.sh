@@ -190,8 +190,9 @@ class() { tell "class $*"; }
 # shellcheck disable=SC2034 # used by the tests
 ALWAYS="noadaptive nopush"
 
-# reframer OPTIONS...: add one at the root of tx0
-reframer() { qdisc add dev tx0 root handle 1: reframer "$@"; }
+# reframer OPTIONS...: add one at the root of tx0.  The environment may have options for
+# all: REFRAMER_OPTIONS=nocoalesce runs the tests without coalescing.
+reframer() { qdisc add dev tx0 root handle 1: reframer "${REFRAMER_OPTIONS:-}" "$@"; }
 
 # ip_start ARGUMENTS...: start ip, which waits for the lines of ip_run LINES
 ip_start() {

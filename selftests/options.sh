@@ -4,6 +4,7 @@
 
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$0")/lib.sh"
+REFRAMER_OPTIONS=
 
 DEFAULTS='{"delay":64000,"slack":"auto","burst":64,"burst_bytes":65536,
 	"limit":10240,"memory_limit":33554432,"flows":1024,
