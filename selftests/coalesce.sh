@@ -413,6 +413,38 @@ test_peer_with_xdp() {
 	plain 1 -k
 }
 
+# in_guest PACKETS [-s]: what becomes of the plain trains on a tap, which leads to a virtual
+# machine that has not enabled TSO, or has (-s).  TCP; a tap of 6.1 has no UDP segmentation.
+in_guest() {
+	local packets=$1
+
+	rm -f "$TMP/guest"
+	nsenter --net="/run/netns/$TX" "$FRAMES" -v tap1 "${@:2}" -r "$TMP/guest" \
+		>"$TMP/out-v" &
+	wait_for "the guest has its tap" test -e "$TMP/guest"
+	"$SEGMENTS" >"$TMP/pcap" 2>/dev/null
+	in_tx "$FRAMES" -t tap0 -k "$TMP/pcap" </dev/null
+	pause 0.3
+	kill -TERM $!
+	wait $!
+	GEN=$(<"$TMP/out-v")
+	timely "[.gen[:2][] | select(. != $packets)] == []"
+}
+
+test_tap_to_a_guest() {
+	setup
+	in_tx ip tuntap add dev tap1 mode tap vnet_hdr
+	ip -n "$TX" link set tap1 up
+	tell "qdisc add dev tap1 root reframer delay 100ms burst 8 $ALWAYS
+		filter del dev tap0 ingress
+		filter add dev tap0 ingress matchall action mirred egress redirect dev tap1"
+	in_guest 8
+	in_guest 1 -s
+	tell "filter del dev tap0 ingress
+		filter add dev tap0 ingress matchall action mirred egress redirect dev tx0"
+	ip -n "$TX" link del tap1
+}
+
 # attached PID: XDP is attached, or cannot be
 attached() { [ -e "$TMP/xdp" ] || ! kill -0 "$1" 2>/dev/null; }
 

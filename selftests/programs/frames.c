@@ -45,14 +45,16 @@ static const char usage[] =
 "       frames -m DEVICE [-kp] [-g NS] FILE  the same from the /dev/tapN of a macvtap\n"
 "       frames -o DEV -r READY FILE     watch what leaves DEV until SIGTERM\n"
 "       frames -c DEV -r READY          count what comes to DEV until SIGTERM\n"
+"       frames -v TAP [-s] -r READY     the same as a virtual machine behind a tap\n"
 "  FILE      pcap of Ethernet frames, of this machine's byte order\n"
 "  -g NS     gap between frames (0)\n"
 "  -k        keep the checksums of TCP and UDP, which else the kernel is to compute\n"
 "  -p        packets lie in page fragments, as those of many network cards\n"
+"  -s        it has enabled TSO\n"
 "  -r READY  file to create when all is ready\n"
 "A tap sends when standard input has ended.  -o prints the numbers of the frames, from 0, in the\n"
 "order in which they left, ? for any other frame and - for those that did not.\n"
-"-c prints a JSON array: entry i counts the packets with a source address that ends\n"
+"-c and -v print a JSON array: entry i counts the packets with a source address that ends\n"
 "in the number i.\n";
 
 static volatile sig_atomic_t stopping;
@@ -225,11 +227,18 @@ static void tell(const char *ready)
 		close(fd);
 }
 
-/* The next frame, leaving or coming: its length, 0 after SIGTERM if none for @ms ms */
-static ssize_t receive(int fd, int leaving, uint8_t *frame, int ms, const sigset_t *orig)
+/* Wait for input; 0 if there was none for @ms after SIGTERM */
+static int wait_for(int fd, int ms, const sigset_t *orig)
 {
 	struct timespec idle = { 0, ms * 1000000L };
 	struct pollfd pfd = { .fd = fd, .events = POLLIN };
+
+	return ppoll(&pfd, 1, stopping ? &idle : NULL, orig);
+}
+
+/* The next frame, leaving or coming: its length, 0 after SIGTERM if none for @ms ms */
+static ssize_t receive(int fd, int leaving, uint8_t *frame, int ms, const sigset_t *orig)
+{
 	struct sockaddr_ll from;
 	char control[256];
 	/* room for a tag, which the kernel may keep beside the frame */
@@ -251,7 +260,7 @@ static ssize_t receive(int fd, int leaving, uint8_t *frame, int ms, const sigset
 				break;
 			if (errno != EAGAIN && errno != ENETDOWN)
 				die("recvmsg");
-			if (!ppoll(&pfd, 1, stopping ? &idle : NULL, orig))
+			if (!wait_for(fd, ms, orig))
 				return 0;
 		}
 	} while ((from.sll_pkttype == PACKET_OUTGOING) != leaving || len < ETHER - 2);
@@ -272,17 +281,23 @@ static ssize_t receive(int fd, int leaving, uint8_t *frame, int ms, const sigset
 	return len;
 }
 
-/* A socket for receive(), which ends after SIGTERM; @orig: the signals until now */
-static int watch(const char *dev, const char *ready, sigset_t *orig)
+/* SIGTERM interrupts only wait_for(), which gets the signals @orig */
+static void catch_sigterm(sigset_t *orig)
 {
 	struct sigaction sa = { .sa_handler = on_signal };
-	int fd = packet_socket(dev, ETH_P_ALL), on = 1;
 	sigset_t block;
 
 	sigemptyset(&block);
 	sigaddset(&block, SIGTERM);
 	sigprocmask(SIG_BLOCK, &block, orig);
 	sigaction(SIGTERM, &sa, NULL);
+}
+
+/* A socket for receive() */
+static int watch(const char *dev, const char *ready)
+{
+	int fd = packet_socket(dev, ETH_P_ALL), on = 1;
+
 	if (setsockopt(fd, SOL_PACKET, PACKET_AUXDATA, &on, sizeof(on)))
 		die("PACKET_AUXDATA");
 	tell(ready);
@@ -298,7 +313,8 @@ static void print_order(const char *dev, const char *ready, struct frame *frames
 	ssize_t len;
 	int fd;
 
-	fd = watch(dev, ready, &orig);
+	catch_sigterm(&orig);
+	fd = watch(dev, ready);
 	while ((len = receive(fd, 1, bytes, 100, &orig))) {
 		for (f = frames; f; f = f->next)
 			if (!f->seen && f->len == len &&
@@ -318,25 +334,56 @@ static void print_order(const char *dev, const char *ready, struct frame *frames
 	printf("\n");
 }
 
-static void print_counts(const char *dev, const char *ready)
-{
-	static unsigned int counts[COUNTS];
-	static uint8_t bytes[FRAME_MAX];
-	unsigned int nr, most = 0, i;
-	sigset_t orig;
-	int fd;
+/* Packets by the end of their source address */
+static unsigned int counts[COUNTS];
 
-	fd = watch(dev, ready, &orig);
-	while (receive(fd, 0, bytes, 100, &orig)) {
-		nr = get16(bytes + 10);
-		if (nr >= COUNTS)
-			continue;
+static void count(const uint8_t *frame)
+{
+	unsigned int nr = get16(frame + 10);
+
+	if (nr < COUNTS)
 		counts[nr]++;
-		most = nr > most ? nr : most;
-	}
+}
+
+static void print_counts(void)
+{
+	unsigned int most = COUNTS - 1, i;
+
+	while (most && !counts[most])
+		most--;
 	for (i = 0; i <= most; i++)
 		printf("%c%u", i ? ',' : '[', counts[i]);
 	printf("]\n");
+}
+
+static void count_coming(const char *dev, const char *ready)
+{
+	static uint8_t bytes[FRAME_MAX];
+	sigset_t orig;
+	int fd;
+
+	catch_sigterm(&orig);
+	fd = watch(dev, ready);
+	while (receive(fd, 0, bytes, 100, &orig))
+		count(bytes);
+	print_counts();
+}
+
+/* A virtual machine that has, or has not, enabled checksums and TSO of its device */
+static void count_in_tap(const char *tap, int offloads, const char *ready)
+{
+	static uint8_t buffer[sizeof(struct virtio_net_hdr) + FRAME_MAX];
+	int fd = open_tap("/dev/net/tun", tap, O_NONBLOCK);
+	sigset_t orig;
+
+	catch_sigterm(&orig);
+	if (ioctl(fd, TUNSETOFFLOAD, offloads ? TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6 : 0))
+		die("TUNSETOFFLOAD");
+	tell(ready);
+	while (wait_for(fd, 100, &orig))
+		while (read(fd, buffer, sizeof(buffer)) > 0)
+			count(buffer + sizeof(struct virtio_net_hdr));
+	print_counts();
 }
 
 int main(int argc, char **argv)
@@ -344,24 +391,28 @@ int main(int argc, char **argv)
 	const char *dev = NULL, *ready = NULL;
 	struct sched_param param = { 0 };
 	struct frame *frames, *f;
-	int opt, how = 0, keep = 0, flags = 0, fd = -1;
+	int opt, how = 0, keep = 0, offloads = 0, flags = 0, fd = -1;
 	struct timespec at;
 	long long gap = 0, next;
 	cpu_set_t cpus;
 	char c;
 
-	while ((opt = getopt(argc, argv, "i:t:m:o:c:kpr:g:h")) != -1) {
+	while ((opt = getopt(argc, argv, "i:t:m:o:c:v:kspr:g:h")) != -1) {
 		switch (opt) {
 		case 'i':
 		case 't':
 		case 'm':
 		case 'o':
 		case 'c':
+		case 'v':
 			how = opt;
 			dev = optarg;
 			break;
 		case 'k':
 			keep = 1;
+			break;
+		case 's':
+			offloads = 1;
 			break;
 		case 'p':
 			/* tap: build_skb() instead of memory of the socket */
@@ -377,10 +428,14 @@ int main(int argc, char **argv)
 			goto usage;
 		}
 	}
-	if (!how || optind != argc - (how != 'c'))
+	if (!how || optind != argc - (how != 'c' && how != 'v'))
 		goto usage;
 	if (how == 'c') {
-		print_counts(dev, ready);
+		count_coming(dev, ready);
+		return 0;
+	}
+	if (how == 'v') {
+		count_in_tap(dev, offloads, ready);
 		return 0;
 	}
 	frames = read_frames(argv[optind]);
