@@ -3,8 +3,8 @@
  * Coalescing: consecutive packets of a burst leave as one GSO packet, which the next
  * hops handle once.
  *
- * Merged is only what GRO would merge, and only what a device or a receiver that
- * segments the packet again turns into the same bytes:
+ * Packets are merged only if GRO would merge them, too, and if whatever segments the
+ * result makes the same packets of it again, byte by byte:
  *
  *  - TCP and UDP over IPv4 without options or fragments, and over IPv6 without
  *    extension headers; no tunnels, and VLAN tags only outside of the data;
@@ -41,7 +41,7 @@ struct reframer_gso {
 	struct sk_buff *skb;		/* the first packet, which the others join */
 	struct sk_buff *last;		/* in its list of fragments */
 	netdev_features_t features;	/* of the device, for such packets */
-	unsigned int max_len;		/* of the whole packet */
+	unsigned int too_long;		/* bytes that it must not reach */
 	unsigned int segments;
 	bool fixed_id;			/* all have the same IPv4 ID */
 	bool complete;			/* no other may follow */
@@ -136,7 +136,7 @@ static inline bool reframer_parse_udp(const struct sk_buff *skb,
 static inline bool reframer_parse_segment(struct sk_buff *skb,
 					  struct reframer_segment *seg)
 {
-	if (!reframer_is_plain(skb))
+	if (!reframer_is_plain(skb) || skb_network_offset(skb) < 0)
 		return false;
 	seg->network = skb_network_offset(skb);
 	seg->ipv6 = skb->protocol == htons(ETH_P_IPV6);
@@ -166,11 +166,16 @@ static inline __sum16 reframer_pseudo_sum(const struct sk_buff *skb,
 				 len, seg->protocol, sum);
 }
 
+static inline unsigned int reframer_checksum_offset(const struct reframer_segment *seg)
+{
+	return seg->protocol == IPPROTO_TCP ? offsetof(struct tcphdr, check) :
+					      offsetof(struct udphdr, check);
+}
+
 static inline __sum16 *reframer_checksum(const struct sk_buff *skb,
 					 const struct reframer_segment *seg)
 {
-	return seg->protocol == IPPROTO_TCP ? &reframer_tcp(skb, seg)->check :
-					      &reframer_udp(skb, seg)->check;
+	return (__sum16 *)(skb->data + seg->transport + reframer_checksum_offset(seg));
 }
 
 /* Is the checksum right, or will it be, when the device computes it? */
@@ -184,6 +189,7 @@ static inline bool reframer_checksum_is_right(const struct sk_buff *skb,
 		return true;
 	case CHECKSUM_PARTIAL:
 		return skb_checksum_start_offset(skb) == seg->transport &&
+		       skb->csum_offset == reframer_checksum_offset(seg) &&
 		       *reframer_checksum(skb, seg) ==
 		       (__force __sum16)~reframer_pseudo_sum(skb, seg, 0);
 	case CHECKSUM_NONE:
@@ -200,6 +206,7 @@ static inline bool reframer_same_metadata(const struct sk_buff *a,
 {
 	return a->dev == b->dev && a->skb_iif == b->skb_iif &&
 	       a->sk == b->sk && a->destructor == b->destructor &&
+	       a->tstamp == b->tstamp &&	/* when to send it, if not 0 */
 	       a->mark == b->mark && a->priority == b->priority &&
 	       a->queue_mapping == b->queue_mapping &&
 	       a->protocol == b->protocol &&
@@ -317,9 +324,9 @@ static inline bool reframer_begin_gso(struct reframer_gso *gso,
 	if (!(gso->features & NETIF_F_SG) ||
 	    !net_gso_ok(gso->features, reframer_gso_type(gso)))
 		return false;
-	/* the length in the IP header; the core wants less than its maximum */
-	gso->max_len = min_t(unsigned int, gso->first.network + U16_MAX,
-			     netif_get_gso_max_size(dev, skb) - 1);
+	/* for the length in the header of IP; for the device */
+	gso->too_long = min_t(unsigned int, gso->first.network + U16_MAX + 1,
+			      netif_get_gso_max_size(dev, skb));
 	return true;
 }
 
@@ -348,7 +355,7 @@ static inline bool reframer_has_room(const struct reframer_gso *gso,
 	if (seg->protocol == IPPROTO_UDP)
 		max_segments = min(max_segments, REFRAMER_UDP_SEGMENTS);
 	return gso->segments < max_segments &&
-	       gso->skb->len + seg->len <= gso->max_len &&
+	       gso->skb->len + seg->len < gso->too_long &&
 	       (gso->features & NETIF_F_FRAGLIST ||
 		reframer_fits_in_frags(gso, skb, seg));
 }
@@ -464,10 +471,9 @@ static inline void reframer_finish_gso(const struct reframer_gso *gso)
 	if (seg->protocol == IPPROTO_UDP)
 		reframer_udp(skb, seg)->len = htons(len);
 	*reframer_checksum(skb, seg) = ~reframer_pseudo_sum(skb, seg, 0);
-	skb->csum_offset = (u8 *)reframer_checksum(skb, seg) -
-			   (u8 *)reframer_tcp(skb, seg);
 	skb_set_transport_header(skb, seg->transport);
 	skb->csum_start = skb_headroom(skb) + seg->transport;
+	skb->csum_offset = reframer_checksum_offset(seg);
 	skb->ip_summed = CHECKSUM_PARTIAL;
 	skb_shinfo(skb)->gso_size = seg->len;
 	skb_shinfo(skb)->gso_segs = gso->segments;

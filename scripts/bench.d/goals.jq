@@ -13,7 +13,11 @@ def costs(config; rival): . as $b | [1, 16, 256, 4096 | . as $n | $b |
 def chain(trains; config): of("udp one by one, \(trains) trains: throughput"; config);
 def rival(trains):
 	[chain(trains; "slot 64us fq_codel quantum 60000", "slot 128us fq_codel quantum 60000")] | max;
-def saved(trains; config): 1 / of("udp one by one, \(trains) trains: cost of a packet"; config) | r;
+# Instructions of a load, relative to pfifo, and to the best of the others
+def instructions(load; config): of("\(load): cost of a packet"; config) | . * 1000 | round / 1000;
+def to_rival(load; config): instructions(load; config) / ([instructions(load;
+	"slot 256 packets fq_codel quantum 60000", "slot 512 packets fq_codel quantum 60000",
+	"pfifo + receivers 256 packets")?] | min) | r;
 def web(load): of("\(load): throughput"; "reframer") | r;
 def alone: of("merged, 1M x 64: throughput of a receiver with a CPU of its own";
 	"reframer") | r;
@@ -71,13 +75,34 @@ goal("chain"; "the same, of the better netem slot"; "least"; 1.35;
 	"`slack 128us` \(chain(256; "reframer delay 128us slack 128us") / rival(256) | r
 	), with `noadaptive` \(
 	chain(256; "reframer delay 128us slack 128us noadaptive") / rival(256) | r)"),
-goal("chain-cost"; "16 trains in instructions, a delay of 256 packets, of pfifo's"; "least"; 5;
-	saved(16; "reframer delay 256 packets"); "limit \(saved(16; "limit 256 packets"))"),
-goal("chain-cost"; "256 trains in instructions, a delay of 512 packets"; "least"; 3;
-	saved(256; "reframer delay 512 packets");
-	"`slack DELAY noadaptive` \(
-	saved(256; "reframer delay 512 packets slack 512 packets noadaptive"))",
-	"limit \(saved(256; "limit 512 packets"))"),
+goal("chain-cost"; "instructions, batches of 64, delay of 256 packets, of pfifo's: UDP, 16 trains";
+	"most"; 0.43; instructions("udp, 16 trains"; "reframer delay 256 packets");
+	"`nocoalesce` \(instructions("udp, 16 trains"; "reframer delay 256 packets nocoalesce"))"),
+goal("chain-cost"; "UDP, 64 trains"; "most"; 0.46;
+	instructions("udp, 64 trains"; "reframer delay 256 packets");
+	"`nocoalesce` \(instructions("udp, 64 trains"; "reframer delay 256 packets nocoalesce"))"),
+goal("chain-cost"; "TCP on links with TSO, 16 trains"; "most"; 0.32;
+	instructions("tcp tso, 16 trains"; "reframer delay 256 packets");
+	"`nocoalesce` \(instructions("tcp tso, 16 trains"; "reframer delay 256 packets nocoalesce"))"),
+goal("chain-cost"; "TCP on links with TSO, 64 trains"; "most"; 0.52;
+	instructions("tcp tso, 64 trains"; "reframer delay 256 packets");
+	"`nocoalesce` \(instructions("tcp tso, 64 trains"; "reframer delay 256 packets nocoalesce"))"),
+goal("chain-cost"; "the same between the routers, 16 trains"; "most"; 0.5;
+	instructions("tcp tso, 16 trains"; "reframer delay 256 packets + in the chain");
+	"delay of 1024 packets \(
+	instructions("tcp tso, 16 trains"; "reframer delay 1024 packets + in the chain"))"),
+goal("chain-cost"; "TCP without TSO, 16 trains"; "most"; 0.65;
+	instructions("tcp, 16 trains"; "reframer delay 256 packets"); empty),
+goal("chain-cost"; "TCP without TSO, 64 trains"; "most"; 0.85;
+	instructions("tcp, 64 trains"; "reframer delay 256 packets"); empty),
+goal("chain-cost"; "256 trains, UDP, TCP"; "most"; 0.9;
+	instructions("udp, 256 trains", "tcp, 256 trains"; "reframer delay 256 packets"); empty),
+goal("chain-cost"; "of the best of netem slot and `gro_flush_timeout`: UDP, 16 trains"; "most"; 0.65;
+	to_rival("udp, 16 trains"; "reframer delay 256 packets"); empty),
+goal("chain-cost"; "the same, UDP, 64 trains"; "most"; 0.8;
+	to_rival("udp, 64 trains"; "reframer delay 256 packets"); empty),
+goal("chain-cost"; "the same, TCP without TSO, 16, 64 trains"; "most"; 0.85;
+	to_rival("tcp, 16 trains", "tcp, 64 trains"; "reframer delay 256 packets"); empty),
 goal("web"; "requests for 1-MB files, of pfifo's, if the receiver's work is the bottleneck";
 	"least"; 1.2; alone; "one CPU for all machines \(web("merged, 1M x 64"))"),
 goal("web"; "mean completion time then, which is the inverse"; "most"; 0.89; 1 / alone | r; empty),

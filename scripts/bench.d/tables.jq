@@ -77,13 +77,16 @@ table("batches"; "qdisc"; qdiscs("pfifo",
 		["pfifo, receivers wait", "pfifo + receivers 256 packets"],
 		((256, 512) as $n | ["netem slot with `fq_codel`, \($n) packets",
 			"slot \($n) packets fq_codel quantum 60000"]),
-		((256, 512) as $n | ["`reframer`, \($n) packets", "reframer delay \($n) packets"]));
-	(("udp", "tcp") as $kind | (16, 64, 256) as $trains |
-	relative("\($kind | ascii_upcase), \($trains) trains"; "batches";
+		((256, 512) as $n | ["`reframer`, \($n) packets", "reframer delay \($n) packets"]),
+		["`reframer nocoalesce`, 256 packets", "reframer delay 256 packets nocoalesce"],
+		((256, 1024) as $n | ["`reframer`, \($n) packets, in the chain",
+			"reframer delay \($n) packets + in the chain"]));
+	(("udp", "tcp", "tcp tso") as $kind | (16, 64, 256) as $trains |
+	relative("\($kind | ascii_upcase), \($trains)"; "chain-cost";
 		"\($kind), \($trains) trains: cost of a packet"))),
 table("bursts"; "bursts of"; qdiscs(["1 packet", "pfifo"],
 		((2, 3, 4, 8, 16, 32) as $n | ["\($n)", "pfifo, bursts of \($n)"]));
-	(("udp", "tcp", "tcp tso") as $kind | column($kind | ascii_upcase; "batches";
+	(("udp", "tcp", "tcp tso") as $kind | column($kind | ascii_upcase; "chain-cost";
 		"\($kind) bursts: cost of a packet"))),
 table("cost"; "qdisc"; qdiscs("pfifo", ["`pfifo` below prio", "forced pfifo"],
 		["`fq_codel` below prio", "forced fq_codel"], "fq", "cake",
