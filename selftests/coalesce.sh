@@ -159,6 +159,12 @@ plain() {
 	timely "[.gen[:4][] | select(. != $packets)] == []"
 }
 
+# state CONDITION: what the statistics say
+state() {
+	show
+	expect ".r.coalesce | $1"
+}
+
 # The device says how long GSO packets may be.  100 bytes of data, headers of 42 to 74
 test_limits_of_the_device() {
 	setup
@@ -173,7 +179,10 @@ test_limits_of_the_device() {
 	ip -n "$TX" link set tx0 gso_max_size 65536
 	WHAT="no list of fragments"
 	in_tx ethtool -K tx0 tx-scatter-gather-fraglist off
+	qdisc del dev tx0 root
+	reframer delay 100ms burst 8 "$ALWAYS"
 	plain 8 -k
+	state '.packets == 0'	# else they would be segmented in software
 	plain 1 -k -p
 	in_tx ethtool -K tx0 tx-scatter-gather-fraglist on
 	WHAT="burst 4"
@@ -182,12 +191,6 @@ test_limits_of_the_device() {
 	WHAT="nothing to wait for"
 	qdisc change dev tx0 root reframer delay 0
 	plain 8 -k
-}
-
-# state CONDITION: what the statistics say
-state() {
-	show
-	expect ".r.coalesce | $1"
 }
 
 test_obstacles() {
