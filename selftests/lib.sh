@@ -323,8 +323,7 @@ JQ_DEFS='
 def drops: [.r.drops[]] | add;
 def released: [.r.releases[]] | add;
 def came: .r.packets_in + .r.drops.filter + .r.bypass.packets;
-def sent: .r.packets_out + .r.bypass.packets -
-	(.r.coalesce.segments - .r.coalesce.packets);
+def sent: .q.packets - (.r.coalesce.segments - .r.coalesce.packets);
 def accounted: .r.packets_in + .r.drops.filter ==
 		.r.packets_out + drops + .q.qlen and
 	.q.drops == drops - .r.drops.reset;
