@@ -87,9 +87,9 @@ segment_stream() {
 	local seed
 
 	for ((seed = 1; ; seed++)); do
-		in_tx "$SEGMENTS" $seed 500 8 >"$TMP/pcap" 2>/dev/null
+		in_tx "$SEGMENTS" $seed 300 8 >"$TMP/pcap" 2>/dev/null
 		[ ! -e "$TMP/stop" ] || break
-		in_tx "$FRAMES" -t tap0 -k -g 200000 "$TMP/pcap" </dev/null
+		in_tx "$FRAMES" -t tap0 -k -g 1000000 "$TMP/pcap" </dev/null
 	done
 }
 
