@@ -46,7 +46,7 @@ OUTPUT ?= $(CURDIR)/build
 ADVISE := $(OUTPUT)/reframer-advise
 # built only where libpcap's headers are, and installed where it has been built
 HAVE_PCAP := $(shell echo '\#include <pcap/pcap.h>' | $(CC) -E - >/dev/null 2>&1 && echo yes)
-TOOLS := reframer-attach reframer-releases reframer-record reframer-holds
+TOOLS := reframer-attach reframer-releases reframer-record reframer-holds reframer-metrics
 PROGRAMS := $(TOOLS:%=tools/%) $(wildcard $(ADVISE))
 MANUAL := tc-plugin/tc-reframer.8 tools/reframer-tools.8 \
 	$(if $(wildcard $(ADVISE)),tools/reframer-advise.8)

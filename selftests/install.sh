@@ -61,6 +61,7 @@ tools_in() {
 
 found_tools() {
 	tools_in /usr/sbin && reframer-releases --help && reframer-record --help &&
+		reframer-metrics --help &&
 		command -v reframer-holds
 }
 
