@@ -45,7 +45,7 @@ VERSION := $(shell sed -n 's/^PACKAGE_VERSION=//p' dkms.conf)
 OUTPUT ?= $(CURDIR)/build
 ADVISE := $(OUTPUT)/reframer-advise
 # built only where libpcap's headers are, and installed where it has been built
-HAVE_PCAP := $(shell echo '\#include <pcap/pcap.h>' | $(CC) -E - >/dev/null 2>&1 && echo yes)
+HAVE_PCAP := $(shell $(CC) -include pcap/pcap.h -E -x c /dev/null >/dev/null 2>&1 && echo yes)
 TOOLS := reframer-attach reframer-releases reframer-record reframer-holds reframer-metrics
 PROGRAMS := $(TOOLS:%=tools/%) $(wildcard $(ADVISE))
 MANUAL := tc-plugin/tc-reframer.8 tools/reframer-tools.8 \

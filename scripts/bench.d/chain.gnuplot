@@ -39,19 +39,19 @@ do for [format in "png svg"] {
 	set grid y
 	set datafile separator "\t"
 	if (name eq "chain-cost") {
-		set title "What a delivered packet costs, one packet per poll"
+		set title "What a delivered packet costs, batches of 64"
 		set xlabel "instructions, tester included"
 		set xrange [0:*]
-		lines = int(system(substr(cost("udp one by one", 16), 2, -1)." | wc -l"))
+		lines = int(system(substr(cost("udp", 16), 2, -1)." | wc -l"))
 		set yrange [lines - 0.5:-0.5]
 		set key outside right
-		plot cost("udp one by one", 16) using 2:0:ytic(1) with points pt 7 ps 1.5 \
+		plot cost("udp", 16) using 2:0:ytic(1) with points pt 7 ps 1.5 \
 				lc rgb "#cc3311" title "udp, 16 trains", \
-			cost("udp one by one", 256) using 2:0 with points pt 6 ps 1.5 \
+			cost("udp", 256) using 2:0 with points pt 6 ps 1.5 \
 				lc rgb "#cc3311" title "udp, 256 trains", \
-			cost("tcp one by one", 16) using 2:0 with points pt 5 ps 1.3 \
+			cost("tcp tso", 16) using 2:0 with points pt 5 ps 1.3 \
 				lc rgb "#4477aa" title "tcp, 16 trains", \
-			cost("tcp one by one", 256) using 2:0 with points pt 4 ps 1.3 \
+			cost("tcp tso", 256) using 2:0 with points pt 4 ps 1.3 \
 				lc rgb "#4477aa" title "tcp, 256 trains", \
 			alone using 1:(-0.5):(0):(lines) with vectors nohead dt 2 \
 				lc rgb "#999999" title "tester alone"
