@@ -49,10 +49,10 @@ do for [format in "png svg"] {
 				lc rgb "#cc3311" title "udp, 16 trains", \
 			cost("udp", 256) using 2:0 with points pt 6 ps 1.5 \
 				lc rgb "#cc3311" title "udp, 256 trains", \
-			cost("tcp tso", 16) using 2:0 with points pt 5 ps 1.3 \
-				lc rgb "#4477aa" title "tcp, 16 trains", \
-			cost("tcp tso", 256) using 2:0 with points pt 4 ps 1.3 \
-				lc rgb "#4477aa" title "tcp, 256 trains", \
+			cost("tcp", 16) using 2:0 with points pt 5 ps 1.3 \
+				lc rgb "#4477aa" title "tcp without TSO, 16 trains", \
+			cost("tcp", 256) using 2:0 with points pt 4 ps 1.3 \
+				lc rgb "#4477aa" title "tcp without TSO, 256 trains", \
 			alone using 1:(-0.5):(0):(lines) with vectors nohead dt 2 \
 				lc rgb "#999999" title "tester alone"
 	} else {
