@@ -22,7 +22,8 @@
  * dequeue() sends one burst of a flow, then one of the next.  One timer is armed for
  * the oldest flow that is held.  When it has expired, dequeue() reads the clock, and
  * all flows that are due within `slack` are released.  In case the timer is late,
- * one call in 16 reads the clock, too, while flows are held.
+ * one call in 16 reads the clock, too, while flows are held.  Consecutive packets of a
+ * burst leave as one GSO packet where that is possible (`coalesce`).
  */
 #include <linux/module.h>
 #include <linux/types.h>

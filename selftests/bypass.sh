@@ -141,15 +141,9 @@ test_below_another_qdisc() {
 
 test_mq() {
 	exact
-	unpair
-	QUEUES=2
-	pair
-	tell "qdisc add dev tx0 root handle 1: mq
-		qdisc replace dev tx0 parent 1:1 handle 11: reframer
-		qdisc replace dev tx0 parent 1:2 handle 12: reframer"
+	two_queues
 	mice 10
 	show
-	QUEUES=1
 	unpair
 	expect '[.qs[].reframer | values | .packets_in + .bypass.packets] | add == 640' \
 		'[.qs[].reframer | values | .bypass.packets] | add > 100'

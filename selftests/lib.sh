@@ -135,6 +135,18 @@ unpair() {
 	SEND_TO=tx0
 }
 
+# two_queues: a new pair with two queues, with a reframer below mq for each.  A test that
+# calls this must call unpair() before it ends.
+two_queues() {
+	unpair
+	QUEUES=2
+	pair
+	QUEUES=1
+	tell "qdisc add dev tx0 root handle 1: mq
+		qdisc replace dev tx0 parent 1:1 handle 11: reframer
+		qdisc replace dev tx0 parent 1:2 handle 12: reframer"
+}
+
 # A namespace, with its devices, is destroyed some time after its last process.
 no_slownic() { [ ! -d /sys/module/slownic ] || rmmod slownic 2>/dev/null; }
 
@@ -318,7 +330,8 @@ holding() {
 }
 
 # Definitions for the conditions of expect().  .q is the first reframer, .r its own
-# statistics; all_accounted and root_empty are for trees of qdiscs.
+# statistics; came and sent include packets that bypass, and sent counts a coalesced packet
+# once, as the device does; all_accounted and root_empty are for trees of qdiscs.
 JQ_DEFS='
 def drops: [.r.drops[]] | add;
 def released: [.r.releases[]] | add;

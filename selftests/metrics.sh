@@ -264,12 +264,7 @@ test_no_qdisc() {
 }
 
 test_two_below_mq() {
-	unpair
-	QUEUES=2
-	pair
-	tell "qdisc add dev tx0 root handle 1: mq
-		qdisc replace dev tx0 parent 1:1 handle 11: reframer
-		qdisc replace dev tx0 parent 1:2 handle 12: reframer"
+	two_queues
 	send -F 64 -n 2
 	wait_drained
 	metrics
@@ -281,7 +276,6 @@ test_two_below_mq() {
 	QS=$(jq -c 'map(select(.kind == "reframer")) | reverse' <<<"$QS")
 	expect '.q.handle != "11:" or .qs[1].handle == "12:"'
 	same_values
-	QUEUES=1
 	unpair
 }
 
