@@ -45,7 +45,39 @@ def table(name; what; qdiscs; columns):
 		select(any(. != "")) | "| \($q.name) | \(join(" | ")) |"),
 	"<!-- end -->";
 
-def clock: if test("--icount") then "QEMU with a clock of instructions"
+# rows(NAME; HEAD; ROWS): the same of arrays of cells
+def rows(name; head; rows):
+	"<!-- bench: \(name) -->",
+	"| \(head | join(" | ")) |",
+	"|---" * (head | length) + "|",
+	(rows | map(if type == "number" then figure else . end) | "| \(join(" | ")) |"),
+	"<!-- end -->";
+
+# Loads of the table of defaults
+def defaults_loads: ["16 trains of 32", "1 Mpps, 16 trains"], (16, 64, 256 |
+	["\(.) trains of 32, 4 Mpps", "4 Mpps, \(.)"]), ["campus", "campus"],
+	["captures, 1000 times as fast", "captures, x1000"];
+
+# All medians of a benchmark: {METRIC: {CONFIG: median}}
+def medians(bench): reduce .[bench].rows[]? as $row ({}; .[$row.metric][$row.config] = $row.median);
+
+# What the receivers' work on a packet costs, by what their GRO merges: measured with bursts
+# of these lengths (chain-cost), and between them linear in the cost of a whole burst.
+def lengths: [1, 2, 3, 4, 8, 16, 32];
+def curve($kind): medians("chain-cost")["\($kind) bursts: cost of a packet"] as $m |
+	[lengths[] | $m[if . == 1 then "pfifo" else "pfifo, bursts of \(.)" end]];
+def at($n): . as $curve | ([5, (lengths | map(select(. <= $n)) | length - 1)] | min) as $i |
+	lengths[$i] as $a | lengths[$i + 1] as $b | (($n - $a) / ($b - $a)) as $share |
+	((1 - $share) * $a * $curve[$i] + $share * $b * $curve[$i + 1]) / $n;
+# What the qdisc does for a packet more than for one that bypasses it, in floods: it is held
+# with one of 16 flows, or it is the first one of its flow and is not held
+def qdisc_work: medians("cost")["over noqueue, 1 flows, hashed"].reframer as $bypass |
+	medians("floods") | {held: (.["passing, 16 flows"].reframer - $bypass),
+		seen: (.["passing, each packet a flow"].reframer - $bypass)};
+def percent: 100 * (1 - .) | round | "\(.) %";
+
+def clock: if test("^env") then "none: the engine in user space, simulated time"
+	elif test("--icount") then "QEMU with a clock of instructions"
 	elif test("--time-travel") then "User-Mode Linux in virtual time"
 	elif test("uml") then "User-Mode Linux at native speed"
 	else "QEMU" end;
@@ -154,4 +186,55 @@ table("web"; "qdisc"; qdiscs("pfifo", "fq_codel", ["`fq`", "fq quantum 60000"],
 	relative("16 KB"; "web"; "merged, 16K x 64: throughput"),
 	relative("1 KB"; "web"; "merged, 1K x 64: throughput"),
 	relative("one bulk flow"; "web"; "one bulk flow: throughput"),
-	relative("1 MB, p99 of completion"; "web"; "merged, 1M x 64: completion, p99"))
+	relative("1 MB, p99 of completion"; "web"; "merged, 1M x 64: completion, p99")),
+# The paper's table: NSDI 2022, chain off-path
+(medians("campus") as $m | medians("campus-cost") as $cost |
+rows("campus"; ["qdisc", "SLF", "in the paper", "wait, median, us", "p99, us", "UDP", "UDP, hashed",
+		"TCP TSO", "in the paper, of 6527 cycles"];
+	["pfifo", null, "1.19", 1],
+	["reframer delay 0us", "`reframer delay 0`"],
+	((16, 64, 128) as $n | ["slot \($n)us fq_codel quantum 60000", "netem slot \($n)us with `fq_codel`"]),
+	((16, 64, 128) as $n | ["reframer delay \($n)us"]),
+	([16, "1.94", 0.66], [64, "2.88", 0.53], [128, "3.45", 0.49] |
+		["reframer delay \(.[0])us noadaptive nopush", null, .[1], .[2]]) |
+	. as [$config, $title, $slf, $cycles] |
+	[$title // "`\($config)`", $m["campus: locality"][$config], $slf // "",
+		($m["campus: latency, median", "campus: latency, p99"][$config]),
+		(("udp", "udp hashed", "tcp tso") as $kind | $cost["\($kind), campus: cost of a packet"] |
+			(.[$config] / .pfifo)? // ""), $cycles // ""])),
+(medians("replay") as $m | {udp: curve("udp"), tcp: curve("tcp")} as $curves | qdisc_work as $qdisc |
+# Instructions for a packet: at receivers under load, which poll 64 packets at once, or idle
+# ones, which poll a burst; and in the qdisc
+def polls($kind; $load; $config): [range(lengths | length) as $i | lengths[$i] *
+	$curves[$kind][$i] * $m["\($load): segments of \(lengths[$i])"][$config] / 1000] | add;
+def bursts($kind; $load; $config): $curves[$kind] | at($m["\($load): locality"][$config]);
+def queued($load; $config): [$m["\($load): held", "\($load): bypass"][$config] / 100] |
+	.[0] * $qdisc.held + (1 - .[0] - .[1]) * $qdisc.seen;
+# Of pfifo's
+def busy($kind; $load; $config): (polls($kind; $load; $config) + queued($load; $config)) /
+	polls($kind; $load; "pfifo");
+def idle($kind; $load; $config): (bursts($kind; $load; $config) + queued($load; $config)) /
+	bursts($kind; $load; "pfifo");
+rows("captures"; ["speed", "qdisc", "wait, %", "wait alone, %", "mean wait, us", "p99, us", "merged, %",
+		"SLF"];
+	("captures", "captures, \(10, 100, 1000) times as fast") as $load |
+	["pfifo", "`pfifo`"], ["reframer", "`reframer`"],
+	("reframer noadaptive", "reframer noadaptive nopush" | [., "`\(.)`"]),
+	["oracle", "holds only what pays"], ["optimum", "the optimum"] |
+	. as [$config, $title] |
+	[($load | capture("(?<n>[0-9]+)").n? // "1") , $title,
+		(("held", "held alone", "mean hold", "p99 hold", "merged", "locality") as $what |
+			if $config == "optimum" and $what != "merged" then "" else
+				$m["\($load): \($what)"][$config] end)]),
+rows("defaults"; ["", (defaults_loads | .[1])];
+	(64, 128, 256) as $delay | (8, 16, 32, 64) as $burst |
+	"delay \($delay)us burst \($burst)" as $config |
+	["`\($config)`", (defaults_loads[0] as $load |
+		"\(busy("udp"; $load; $config) | figure); \(
+		$m["\($load): median hold"][$config] | round), \($m["\($load): p99 hold"][$config] | round)")]),
+rows("helps"; ["packets per delay and flow", "expected burst", "`reframer`'s", "wait, median, us",
+		"UDP, busy receivers", "UDP, idle", "TCP, busy", "TCP, idle"];
+	(1024, 512, 256, 128, 64, 32, 16) as $flows | "\($flows) flows" as $load | "reframer" as $config |
+	[256 / $flows, 1 + 256 / $flows, $m["\($load): locality", "\($load): median hold"][$config],
+		(("udp", "tcp") as $kind | busy($kind; $load; $config), idle($kind; $load; $config) |
+			percent)]))

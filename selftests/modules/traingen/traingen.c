@@ -33,7 +33,7 @@
 
 #define PORT		9
 #define DST		0x0a400000	/* 10.64.0.0, of the first flow */
-#define MAX_FLOWS	65536
+#define MAX_FLOWS	262144
 #define BUCKET_NS	100		/* of the latencies */
 #define BUCKETS		100000
 
@@ -64,6 +64,10 @@ MODULE_PARM_DESC(train, "packets of a train");
 static bool fresh;
 module_param(fresh, bool, 0644);
 MODULE_PARM_DESC(fresh, "each train is a new flow; else flows last");
+
+static bool campus;
+module_param(campus, bool, 0644);
+MODULE_PARM_DESC(campus, "a mix like a campus uplink's (campus.h), whatever flows, train, fresh, burst say");
 
 static bool tcp;
 module_param(tcp, bool, 0644);
@@ -105,6 +109,9 @@ static char result[512];
 module_param_string(result, result, sizeof(result), 0444);
 MODULE_PARM_DESC(result, "of the run");
 
+static u32 random_below(u32 n);
+#include "campus.h"
+
 struct load {
 	u32 flow;
 	u32 seq;
@@ -127,6 +134,7 @@ static struct {
 
 	u32 sent, refused;		/* by the qdisc */
 	u32 got, skbs, odd, reordered;
+	u32 runs, last_flow;		/* of packets of one flow, as they come back */
 	bool all_sent;
 	u64 start, end;			/* of sending */
 	u64 last;			/* when the last one came back */
@@ -139,6 +147,7 @@ static struct {
 	u32 flow_of[MAX_FLOWS];		/* each train's */
 	u32 left[MAX_FLOWS];		/* packets of the train to come */
 	u32 seq[MAX_FLOWS], next[MAX_FLOWS];	/* each flow's */
+	struct campus campus;
 	u32 latency[BUCKETS];
 } *run;
 
@@ -148,6 +157,8 @@ static void account(const struct load *load)
 	u32 flow = load->flow % MAX_FLOWS;
 
 	run->latency[min_t(u64, late, BUCKETS - 1)]++;
+	run->runs += !run->runs || flow != run->last_flow;
+	run->last_flow = flow;
 	if ((s32)(load->seq - run->next[flow]) < 0)
 		run->reordered++;
 	else
@@ -214,7 +225,7 @@ static void make_headers(struct net_device *dev, const u8 *dst)
 	run->plen = bytes - run->hlen;
 }
 
-static struct sk_buff *make_packet(struct net_device *dev, u32 flow)
+static struct sk_buff *make_packet(struct net_device *dev, u32 flow, bool push)
 {
 	struct sk_buff *skb = netdev_alloc_skb(dev, bytes);
 	struct headers *h;
@@ -246,6 +257,7 @@ static struct sk_buff *make_packet(struct net_device *dev, u32 flow)
 	skb->csum_start = skb_transport_header(skb) - skb->head;
 	if (tcp) {
 		h->tcp.seq = htonl(load->seq * run->plen + 1);
+		h->tcp.psh = push;
 		h->tcp.check = sum;
 		skb->csum_offset = offsetof(struct tcphdr, check);
 	} else {
@@ -263,17 +275,10 @@ static u32 random_below(u32 n)
 	return (u64)run->random * n >> 32;
 }
 
-static int send_one(struct net_device *dev, u32 i)
+static int send_packet(struct net_device *dev, u32 flow, bool push)
 {
-	struct sk_buff *skb;
+	struct sk_buff *skb = make_packet(dev, flow, push);
 
-	if (!run->left[i]) {
-		run->left[i] = train;
-		if (fresh)
-			run->flow_of[i] = run->next_flow++ % MAX_FLOWS;
-	}
-	run->left[i]--;
-	skb = make_packet(dev, run->flow_of[i]);
 	if (!skb)
 		return -ENOMEM;
 	run->refused += dev_queue_xmit(skb) != NET_XMIT_SUCCESS;
@@ -287,11 +292,31 @@ static int send_one(struct net_device *dev, u32 i)
 	return 0;
 }
 
+static int send_one(struct net_device *dev, u32 i)
+{
+	if (!run->left[i]) {
+		run->left[i] = train;
+		if (fresh)
+			run->flow_of[i] = run->next_flow++ % MAX_FLOWS;
+	}
+	run->left[i]--;
+	return send_packet(dev, run->flow_of[i], false);
+}
+
 static int send_batch(struct net_device *dev)
 {
 	u32 n = min(batch, packets - run->sent), i;
 	int err = 0;
 
+	if (campus) {
+		while (!err && n--) {
+			bool last;
+			u32 flow = campus_next(&run->campus, &last);
+
+			err = send_packet(dev, flow, last);
+		}
+		return err;
+	}
 	if (!grouped) {
 		while (!err && n--) {
 			if (run->sent % burst == 0)
@@ -380,8 +405,9 @@ static void tell(void)
 		       max(run->end, run->last) - run->start, idle_ns());
 	if (timing)
 		n += scnprintf(result + n, sizeof(result) - n,
-			       ",\"reordered\":%u,\"median_ns\":%llu,\"p99_ns\":%llu",
-			       run->reordered, quantile_ns(50), quantile_ns(99));
+			       ",\"reordered\":%u,\"runs\":%u,\"median_ns\":%llu,\"p99_ns\":%llu",
+			       run->reordered, run->runs, quantile_ns(50),
+			       quantile_ns(99));
 	scnprintf(result + n, sizeof(result) - n, "}");
 }
 
