@@ -200,8 +200,8 @@ static void reframer_add_qlen(struct Qdisc *sch, int packets)
 	WRITE_ONCE(sch->q.qlen, sch->q.qlen + packets);
 }
 
-/* An skb leaves the queue. */
-static void reframer_count_out_of(struct Qdisc *sch, const struct sk_buff *skb)
+/* An skb has left the queue. */
+static void reframer_left_queue(struct Qdisc *sch, const struct sk_buff *skb)
 {
 	reframer_add_qlen(sch, -reframer_packets(skb));
 	qdisc_qstats_backlog_dec(sch, skb);
@@ -224,7 +224,7 @@ static struct sk_buff *reframer_evict(struct Qdisc *sch,
 	struct sk_buff *skb = reframer_drop(&q->engine, victim);
 
 	if (skb)
-		reframer_count_out_of(sch, skb);
+		reframer_left_queue(sch, skb);
 	return skb;
 }
 
@@ -387,7 +387,7 @@ static noinline struct sk_buff *reframer_dequeue_skb(struct Qdisc *sch, bool due
 
 	if (!skb)
 		return NULL;
-	reframer_count_out_of(sch, skb);
+	reframer_left_queue(sch, skb);
 	if (reframer_packets(skb) > 1) {
 		q->coalesced++;
 		q->segments += reframer_packets(skb);
