@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * Coalescing: consecutive packets of a burst leave as one GSO packet, which the next
- * hops handle once.
+ * hops handle once.  A packet joins the last one of its flow when it arrives, while it
+ * is in the cache; the headers are completed when the GSO packet leaves.
  *
  * Packets are merged only if GRO would merge them, too, and if whatever segments the
  * result makes the same packets of it again, byte by byte:
