@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * Coalescing: consecutive packets of a burst leave as one GSO packet, which the next
- * hops handle once.
+ * hops handle once.  A packet joins the last one of its flow when it arrives, while it
+ * is in the cache; the headers are completed when the GSO packet leaves.
  *
  * Packets are merged only if GRO would merge them, too, and if whatever segments the
  * result makes the same packets of it again, byte by byte:
@@ -46,6 +47,13 @@ struct reframer_gso {
 	bool fixed_id;			/* all have the same IPv4 ID */
 	bool complete;			/* no other may follow */
 };
+
+/* What is kept of it in the bytes of skb->cb: reframer_skb_cb.gso, a mask */
+#define REFRAMER_GSO_IPV6	BIT(0)
+#define REFRAMER_GSO_UDP	BIT(1)
+#define REFRAMER_GSO_FIXED_ID	BIT(2)
+#define REFRAMER_GSO_COMPLETE	BIT(3)
+#define REFRAMER_GSO_FRAGLIST	BIT(4)	/* the device takes lists of fragments */
 
 static inline struct iphdr *
 reframer_ip(const struct sk_buff *skb, const struct reframer_segment *seg)
@@ -305,29 +313,72 @@ static inline unsigned int reframer_gso_type(const struct reframer_gso *gso)
 	return gso->fixed_id ? SKB_GSO_TCPV4 | SKB_GSO_TCP_FIXEDID : SKB_GSO_TCPV4;
 }
 
+/* The length that it must not reach: for the header of IP, and for the device */
+static inline unsigned int reframer_too_long(const struct reframer_gso *gso)
+{
+	return min_t(unsigned int, gso->first.network + U16_MAX + 1,
+		     netif_get_gso_max_size(gso->skb->dev, gso->skb));
+}
+
 /* Begin a GSO packet with @skb; false if nothing may join it. */
 static inline bool reframer_begin_gso(struct reframer_gso *gso,
 				      struct sk_buff *skb)
 {
-	const struct net_device *dev = skb->dev;
-
 	gso->skb = skb;
 	gso->last = NULL;
 	gso->segments = 1;
 	gso->fixed_id = false;
 	gso->complete = false;
 	if (!reframer_parse_segment(skb, &gso->first) ||
+	    gso->first.payload > U8_MAX ||
 	    reframer_ends_gso(gso, skb, &gso->first))
 		return false;
 	/* without what the core takes back for GSO packets */
-	gso->features = netif_skb_features(skb) & ~dev->gso_partial_features;
+	gso->features = netif_skb_features(skb) & ~skb->dev->gso_partial_features;
 	if (!(gso->features & NETIF_F_SG) ||
 	    !net_gso_ok(gso->features, reframer_gso_type(gso)))
 		return false;
-	/* for the length in the header of IP; for the device */
-	gso->too_long = min_t(unsigned int, gso->first.network + U16_MAX + 1,
-			      netif_get_gso_max_size(dev, skb));
+	gso->too_long = reframer_too_long(gso);
 	return true;
+}
+
+static inline void reframer_save_gso(const struct reframer_gso *gso)
+{
+	struct reframer_skb_cb *cb = reframer_skb_cb(gso->skb);
+
+	cb->packets = gso->segments;
+	cb->segment_len = gso->first.len;
+	cb->network = gso->first.network;
+	cb->payload = gso->first.payload;
+	cb->gso = (gso->first.ipv6 ? REFRAMER_GSO_IPV6 : 0) |
+		  (gso->first.protocol == IPPROTO_UDP ? REFRAMER_GSO_UDP : 0) |
+		  (gso->fixed_id ? REFRAMER_GSO_FIXED_ID : 0) |
+		  (gso->complete ? REFRAMER_GSO_COMPLETE : 0) |
+		  (gso->features & NETIF_F_FRAGLIST ? REFRAMER_GSO_FRAGLIST : 0);
+	gso->skb->prev = gso->last;
+}
+
+/* Go on with a GSO packet of two segments or more. */
+static inline void reframer_load_gso(struct reframer_gso *gso,
+				     struct sk_buff *skb)
+{
+	const struct reframer_skb_cb *cb = reframer_skb_cb(skb);
+
+	gso->first.network = cb->network;
+	gso->first.payload = cb->payload;
+	gso->first.len = cb->segment_len;
+	gso->first.ipv6 = cb->gso & REFRAMER_GSO_IPV6;
+	gso->first.protocol = cb->gso & REFRAMER_GSO_UDP ? IPPROTO_UDP : IPPROTO_TCP;
+	gso->first.transport = cb->network + (gso->first.ipv6 ?
+					      sizeof(struct ipv6hdr) :
+					      sizeof(struct iphdr));
+	gso->skb = skb;
+	gso->last = skb->prev;
+	gso->features = cb->gso & REFRAMER_GSO_FRAGLIST ? NETIF_F_FRAGLIST : 0;
+	gso->segments = cb->packets;
+	gso->fixed_id = cb->gso & REFRAMER_GSO_FIXED_ID;
+	gso->complete = cb->gso & REFRAMER_GSO_COMPLETE;
+	gso->too_long = reframer_too_long(gso);
 }
 
 /*
@@ -456,12 +507,15 @@ static inline void reframer_append(struct reframer_gso *gso, struct sk_buff *skb
 }
 
 /* The packet has all its segments: headers, and what the next hops need to know. */
-static inline void reframer_finish_gso(const struct reframer_gso *gso)
+static noinline void reframer_finish_gso(struct sk_buff *skb)
 {
-	const struct reframer_segment *seg = &gso->first;
-	struct sk_buff *skb = gso->skb;
-	unsigned int len = skb->len - seg->transport;
+	const struct reframer_segment *seg;
+	struct reframer_gso gso;
+	unsigned int len;
 
+	reframer_load_gso(&gso, skb);
+	seg = &gso.first;
+	len = skb->len - seg->transport;
 	if (seg->ipv6) {
 		reframer_ipv6(skb, seg)->payload_len = htons(len);
 	} else {
@@ -475,10 +529,11 @@ static inline void reframer_finish_gso(const struct reframer_gso *gso)
 	skb->csum_start = skb_headroom(skb) + seg->transport;
 	skb->csum_offset = reframer_checksum_offset(seg);
 	skb->ip_summed = CHECKSUM_PARTIAL;
+	skb->prev = NULL;
 	skb_shinfo(skb)->gso_size = seg->len;
-	skb_shinfo(skb)->gso_segs = gso->segments;
-	skb_shinfo(skb)->gso_type = reframer_gso_type(gso);
-	reframer_set_pkt_segs(skb, gso->segments);
+	skb_shinfo(skb)->gso_segs = gso.segments;
+	skb_shinfo(skb)->gso_type = reframer_gso_type(&gso);
+	reframer_set_pkt_segs(skb, gso.segments);
 }
 
 #endif

@@ -73,6 +73,14 @@
 	do { } while (0)
 #endif
 
+/*
+ * Can the packet become part of the last one of its flow?  Then it is gone.  The module
+ * coalesces here.
+ */
+#ifndef reframer_merge
+#define reframer_merge(e, last, skb)	false
+#endif
+
 /* Why a flow is released, as in the statistics of the UAPI header */
 enum reframer_reason {
 	REFRAMER_RELEASE_DEADLINE,
@@ -99,6 +107,11 @@ enum reframer_drop_cause {
 struct reframer_skb_cb {
 	u32 hash;
 	u32 memory;		/* as counted; the skb's truesize may change */
+	u16 packets;		/* more than one after reframer_merge() */
+	u16 segment_len;	/* the rest is for that */
+	u8 network;
+	u8 payload;
+	u8 gso;
 };
 
 /* The options, as in the UAPI header; those read with every packet first. */
@@ -226,6 +239,12 @@ static inline struct reframer_skb_cb *reframer_skb_cb(const struct sk_buff *skb)
 {
 	qdisc_cb_private_validate(skb, sizeof(struct reframer_skb_cb));
 	return (struct reframer_skb_cb *)qdisc_skb_cb(skb)->data;
+}
+
+/* How many packets it was when it arrived */
+static inline u32 reframer_packets(const struct sk_buff *skb)
+{
+	return reframer_skb_cb(skb)->packets;
 }
 
 static inline struct reframer_flow *reframer_first(const struct list_head *list)
@@ -624,10 +643,12 @@ reframer_join_flow(struct reframer_engine *e, struct reframer_set *set,
 {
 	bool ends;
 
-	flow->tail->next = skb;
-	flow->tail = skb;
 	flow->qlen++;
 	flow->bytes += qdisc_pkt_len(skb);
+	if (!reframer_merge(e, flow->tail, skb)) {
+		flow->tail->next = skb;
+		flow->tail = skb;
+	}
 	if (flow->bytes >> set->backlog_class[way])
 		reframer_sort_by_backlog(e, flow);
 
@@ -652,6 +673,7 @@ static inline bool reframer_count_in(struct reframer_engine *e,
 	struct reframer_skb_cb *cb = reframer_skb_cb(skb);
 
 	cb->hash = hash;
+	cb->packets = 1;
 	/* What a socket pays for, up to its SO_SNDBUF, is not counted twice. */
 	cb->memory = is_skb_wmem(skb) ? 0 : skb->truesize;
 	skb->next = NULL;
@@ -777,8 +799,8 @@ static inline struct sk_buff *reframer_dequeue_head(struct reframer_engine *e,
 	flow->head = skb->next;
 	skb_mark_not_on_list(skb);
 	flow->bytes -= qdisc_pkt_len(skb);
-	flow->qlen--;
-	e->qlen--;
+	flow->qlen -= reframer_packets(skb);
+	e->qlen -= reframer_packets(skb);
 	e->memory -= reframer_skb_cb(skb)->memory;
 	if (!flow->qlen)
 		reframer_make_idle(e, flow);
@@ -800,7 +822,7 @@ static inline void reframer_count_out(struct reframer_engine *e,
 {
 	u32 hash = reframer_skb_cb(skb)->hash;
 
-	e->stats.packets_out++;
+	e->stats.packets_out += reframer_packets(skb);
 	if (hash != e->last_out) {
 		e->last_out = hash;
 		e->stats.runs_out++;
@@ -817,6 +839,19 @@ static noinline void reframer_rotate(struct reframer_engine *e,
 		list_move_tail(&flow->node, &e->ready);
 }
 
+/* The burst ends before @next, which is too much for it, where it was merged. */
+static inline bool reframer_ends_burst(const struct reframer_engine *e,
+				       const struct sk_buff *next)
+{
+	u32 packets = e->sent_packets, bytes = e->sent_bytes;
+
+	if (reframer_packets(next) > 1) {
+		packets += reframer_packets(next) - 1;
+		bytes += qdisc_pkt_len(next) - 1;
+	}
+	return reframer_is_burst(e, packets, bytes);
+}
+
 /*
  * The next packet of a READY flow, or NULL.  A burst ends when the flow is empty or
  * `burst` or `burst_bytes` is reached.
@@ -830,10 +865,10 @@ static inline struct sk_buff *reframer_next_ready(struct reframer_engine *e)
 		return NULL;
 
 	e->sending = flow;
-	e->sent_packets++;
+	e->sent_packets += reframer_packets(flow->head);
 	e->sent_bytes += qdisc_pkt_len(flow->head);
 	skb = reframer_dequeue_head(e, flow);
-	if (reframer_is_burst(e, e->sent_packets, e->sent_bytes))
+	if (e->sending && reframer_ends_burst(e, flow->head))
 		reframer_rotate(e, flow);
 
 	/* What was held has left the cache; fetch it while this one is sent. */
@@ -930,12 +965,6 @@ static inline struct sk_buff *reframer_next(struct reframer_engine *e, bool due)
 	if (!e->sending)
 		reframer_dispatch(e);
 	return reframer_next_ready(e);
-}
-
-/* The packet that follows in the burst, or NULL if that has ended. */
-static inline struct sk_buff *reframer_peek_burst(const struct reframer_engine *e)
-{
-	return e->sending ? e->sending->head : NULL;
 }
 
 /* ------------------------------------------------------------------- drop */

@@ -66,6 +66,9 @@ static bool reframer_timer_queued(const struct reframer_engine *e);
 static void reframer_timer_arm(struct reframer_engine *e, u64 expires);
 static u32 reframer_timer_latency(const struct reframer_engine *e);
 static bool reframer_may_bypass(const struct reframer_engine *e);
+static bool reframer_merge(const struct reframer_engine *e, struct sk_buff *last,
+			   struct sk_buff *skb);
+#define reframer_merge		reframer_merge
 #define reframer_clock()	ktime_get_ns()
 
 #include "reframer_trace.h"
@@ -160,23 +163,68 @@ static enum hrtimer_restart reframer_watchdog(struct hrtimer *timer)
 	return HRTIMER_NORESTART;
 }
 
+/* Does the packet, which follows @last in its flow, become a segment of that one? */
+static noinline bool reframer_join_segments(const struct reframer_config *conf,
+					    struct sk_buff *last,
+					    struct sk_buff *skb)
+{
+	struct reframer_segment seg;
+	struct reframer_gso gso;
+	u32 memory;
+
+	if (reframer_packets(last) > 1)
+		reframer_load_gso(&gso, last);
+	else if (!reframer_begin_gso(&gso, last))
+		return false;
+	if (gso.complete || gso.segments >= conf->burst ||
+	    qdisc_pkt_len(last) + qdisc_pkt_len(skb) > conf->burst_bytes ||
+	    !reframer_follows(&gso, skb, &seg))
+		return false;
+	memory = reframer_skb_cb(skb)->memory;
+	reframer_append(&gso, skb, &seg);
+	reframer_save_gso(&gso);
+	reframer_skb_cb(last)->memory += memory;
+	return true;
+}
+
+static bool reframer_merge(const struct reframer_engine *e, struct sk_buff *last,
+			   struct sk_buff *skb)
+{
+	return e->conf.coalesce && reframer_is_root(reframer_of(e)->watchdog.qdisc) &&
+	       reframer_join_segments(&e->conf, last, skb);
+}
+
 /* Others read qlen without the lock. */
 static void reframer_add_qlen(struct Qdisc *sch, int packets)
 {
 	WRITE_ONCE(sch->q.qlen, sch->q.qlen + packets);
 }
 
-/* Take a packet, the oldest of the largest flow, from what is queued. */
+/* An skb has left the queue. */
+static void reframer_left_queue(struct Qdisc *sch, const struct sk_buff *skb)
+{
+	reframer_add_qlen(sch, -reframer_packets(skb));
+	qdisc_qstats_backlog_dec(sch, skb);
+}
+
+static void reframer_count_drops(struct Qdisc *sch, enum reframer_drop_cause cause,
+				 unsigned int packets)
+{
+	struct reframer_sched_data *q = qdisc_priv(sch);
+
+	q->engine.stats.drops[cause] += packets;
+	WRITE_ONCE(sch->qstats.drops, sch->qstats.drops + packets);
+}
+
+/* Take an skb, the oldest of the largest flow, from what is queued. */
 static struct sk_buff *reframer_evict(struct Qdisc *sch,
 				      struct reframer_flow **victim)
 {
 	struct reframer_sched_data *q = qdisc_priv(sch);
 	struct sk_buff *skb = reframer_drop(&q->engine, victim);
 
-	if (!skb)
-		return NULL;
-	reframer_add_qlen(sch, -1);
-	qdisc_qstats_backlog_dec(sch, skb);
+	if (skb)
+		reframer_left_queue(sch, skb);
 	return skb;
 }
 
@@ -191,19 +239,19 @@ static noinline int reframer_overlimit(struct Qdisc *sch,
 {
 	struct reframer_sched_data *q = qdisc_priv(sch);
 	unsigned int packets = 0, bytes = 0;
+	enum reframer_drop_cause cause;
 	struct reframer_flow *victim;
 	bool congested = false;
 	struct sk_buff *skb;
 
 	do {
-		q->engine.stats.drops[reframer_over_limit(&q->engine) ?
-				     REFRAMER_DROP_LIMIT :
-				     REFRAMER_DROP_MEMORY]++;
+		cause = reframer_over_limit(&q->engine) ? REFRAMER_DROP_LIMIT :
+							 REFRAMER_DROP_MEMORY;
 		skb = reframer_evict(sch, &victim);
-		packets++;
+		packets += reframer_packets(skb);
 		bytes += qdisc_pkt_len(skb);
 		congested |= victim == flow;
-		qdisc_qstats_drop(sch);
+		reframer_count_drops(sch, cause, reframer_packets(skb));
 		reframer_set_overlimit(skb);
 		__qdisc_drop(skb, to_free);
 	} while (packets < REFRAMER_DROP_BATCH &&
@@ -332,48 +380,19 @@ static int reframer_enqueue(struct sk_buff *skb, struct Qdisc *sch,
 	return reframer_overlimit(sch, &e->flows[slot], len, to_free);
 }
 
-static struct sk_buff *reframer_take(struct Qdisc *sch, bool due)
+static noinline struct sk_buff *reframer_dequeue_skb(struct Qdisc *sch, bool due)
 {
 	struct reframer_sched_data *q = qdisc_priv(sch);
 	struct sk_buff *skb = reframer_next(&q->engine, due);
 
-	if (skb) {
-		reframer_add_qlen(sch, -1);
-		qdisc_qstats_backlog_dec(sch, skb);
-	}
-	return skb;
-}
-
-/* Packets that follow @skb in the burst join it as segments, if they can. */
-static noinline void reframer_coalesce(struct Qdisc *sch, struct sk_buff *skb)
-{
-	struct reframer_sched_data *q = qdisc_priv(sch);
-	struct reframer_segment seg;
-	struct reframer_gso gso;
-
-	if (!reframer_is_root(sch) || !reframer_begin_gso(&gso, skb))
-		return;
-	while (!gso.complete && (skb = reframer_peek_burst(&q->engine)) &&
-	       reframer_follows(&gso, skb, &seg)) {
-		reframer_take(sch, false);
-		reframer_append(&gso, skb, &seg);
-	}
-	if (gso.segments == 1)
-		return;
-	reframer_finish_gso(&gso);
-	q->coalesced++;
-	q->segments += gso.segments;
-}
-
-static noinline struct sk_buff *reframer_dequeue_skb(struct Qdisc *sch, bool due)
-{
-	struct reframer_sched_data *q = qdisc_priv(sch);
-	struct sk_buff *skb = reframer_take(sch, due);
-
 	if (!skb)
 		return NULL;
-	if (q->engine.conf.coalesce && reframer_peek_burst(&q->engine))
-		reframer_coalesce(sch, skb);
+	reframer_left_queue(sch, skb);
+	if (reframer_packets(skb) > 1) {
+		q->coalesced++;
+		q->segments += reframer_packets(skb);
+		reframer_finish_gso(skb);
+	}
 	q->dequeued -= u64_stats_read(&sch->bstats.packets);
 	qdisc_bstats_update(sch, skb);
 	q->dequeued += u64_stats_read(&sch->bstats.packets);
@@ -436,7 +455,7 @@ static void reframer_reset(struct Qdisc *sch)
 		return;
 	q->engine.armed = false;
 	while ((skb = reframer_evict(sch, &victim))) {
-		q->engine.stats.drops[REFRAMER_DROP_RESET]++;
+		q->engine.stats.drops[REFRAMER_DROP_RESET] += reframer_packets(skb);
 		rtnl_kfree_skbs(skb, skb);
 	}
 }
@@ -615,11 +634,11 @@ static int reframer_change(struct Qdisc *sch, struct nlattr *opt,
 	/* By our own counters: a packet that a parent peeked is in gso_skb. */
 	while (reframer_over_limit(e) || reframer_over_memory(e)) {
 		skb = reframer_evict(sch, &victim);
-		packets++;
+		packets += reframer_packets(skb);
 		bytes += qdisc_pkt_len(skb);
-		rtnl_qdisc_drop(skb, sch);
+		rtnl_kfree_skbs(skb, skb);
 	}
-	e->stats.drops[REFRAMER_DROP_CHANGE] += packets;
+	reframer_count_drops(sch, REFRAMER_DROP_CHANGE, packets);
 	if (packets)
 		qdisc_tree_reduce_backlog(sch, packets, bytes);
 

@@ -258,6 +258,46 @@ test_changes() {
 	expect accounted empty_now '.q.packets == 4000' '.r.coalesce.segments > 0'
 }
 
+# inject: send the frames of $TMP/pcap, whatever becomes of them
+inject() { in_tx "$FRAMES" -t tap0 -k "$TMP/pcap" </dev/null >/dev/null; }
+
+# Packets that were merged are dropped one and all, and each of them counts.
+test_dropped_while_held() {
+	setup
+	kinds
+	reframer delay 100ms burst 100 "$ALWAYS" coalesce
+	inject
+	qdisc change dev tx0 root reframer limit 100
+	qdisc change dev tx0 root reframer limit 1000
+	inject
+	ip -n "$TX" link set tx0 down
+	ip -n "$TX" link set tx0 up
+	wait_drained
+	show
+	expect accounted empty_now ".r.packets_in == 16 * ($KINDS | length)"
+	timely '.r.drops.change > 300 and .r.drops.reset > 300'
+}
+
+# A device that sends slowly: packets are merged while they wait for it, too, but a burst
+# has no more packets than it may have, and a full queue drops no more than it must.
+test_backlog() {
+	slow_device 1 100
+	tap
+	"$SEGMENTS" 1 2000 20 >"$TMP/pcap" 2>/dev/null
+	reframer delay 100us burst 7 "$ALWAYS" coalesce
+	inject
+	wait_drained
+	show
+	expect accounted empty_now '.q.packets == 2000' '.r.coalesce.mean_segments > 2' \
+		'.r.bursts.hist[3:] | add == 0'
+	qdisc change dev tx0 root reframer limit 200 burst 64
+	inject
+	wait_drained
+	show
+	expect accounted empty_now '.q.packets + .r.drops.limit == 4000' '.r.drops.limit > 0'
+	unpair
+}
+
 # far_router: two namespaces more, so that TX and RX are routers, and RX translates
 # addresses and looks for packets that conntrack finds invalid
 #

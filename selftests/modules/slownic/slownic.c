@@ -123,6 +123,9 @@ static void slownic_setup(struct net_device *dev)
 	ether_setup(dev);
 	dev->netdev_ops = &slownic_netdev_ops;
 	dev->needs_free_netdev = true;
+	dev->hw_features = NETIF_F_SG | NETIF_F_HW_CSUM | NETIF_F_FRAGLIST |
+			   NETIF_F_GSO_SOFTWARE;
+	dev->features = dev->hw_features;
 	eth_hw_addr_random(dev);
 }
 
