@@ -132,7 +132,7 @@ unpair() {
 	local ns
 
 	[ -z "$TC_PID" ] || kill "$TC_PID" 2>/dev/null || true
-	for ns in /run/netns/rfm-$$-*; do
+	for ns in /run/netns/"rfm-$$-"*; do
 		[ ! -e "$ns" ] || ip netns del "${ns##*/}"
 	done
 	SEND_TO=tx0
@@ -275,9 +275,11 @@ forwarded() {
 			filter add dev fwd0 egress matchall action mirred egress redirect dev tx0"
 }
 
+need_tun() { [ -c /dev/net/tun ] || modprobe -q tun || skip "no /dev/net/tun"; }
+
 # tap: what a program writes to tap0 is sent from tx0, as if forwarded
 tap() {
-	[ -c /dev/net/tun ] || modprobe -q tun || skip "no /dev/net/tun"
+	need_tun
 	in_tx ip tuntap add dev tap0 mode tap vnet_hdr 2>/dev/null || return 0
 	ip -n "$TX" link set tap0 up
 	tell "qdisc add dev tap0 clsact

@@ -9,11 +9,10 @@ helper tcpxfer
 TCPXFER=$HELPER
 helper frames
 FRAMES=$HELPER
-PAGE=$HERE/../docs/placement.md
-[ -e "$PAGE" ] || skip_all "no $PAGE"
-
 helper segments
 SEGMENTS=$HELPER
+PAGE=$HERE/../docs/placement.md
+[ -e "$PAGE" ] || skip_all "no $PAGE"
 
 # A host with the device names of the page:
 #
@@ -29,7 +28,7 @@ WINDOW=100ms
 in_src() { nsenter --net="/run/netns/$SRC" "$@"; }
 in_rx() { nsenter --net="/run/netns/$RX" "$@"; }
 
-# route NET VIA: from the network to the host
+# route NET: from the network, by way of the host
 route() { ip -n "$SRC" route add "$1" via 10.0.1.1; }
 
 # host [OPTIONS]: make it; OPTIONS of both veth pairs.  A test ends with gone().
@@ -75,7 +74,7 @@ use() {
 	commands=$(commands_of "$1")
 	[ -n "$commands" ] || fail "no commands below $1"
 	virtual_time || commands=${commands//delay 64us/delay $WINDOW}
-	"${IN[@]}" bash -euc "$commands" || fail "it fails: $commands"
+	"${IN[@]}" bash -euc "$commands" >/dev/null || fail "it fails: $commands"
 	WHAT=$1
 }
 
@@ -237,6 +236,7 @@ vm_gets() {
 
 # The bridge itself has no queue: a reframer there sees nothing.
 test_vm() {
+	need_tun
 	host
 	in_tx ip tuntap add dev vnet0 mode tap vnet_hdr
 	ip -n "$TX" -batch - <<-END
@@ -399,6 +399,7 @@ tc_fails() {
 test_default_qdisc() {
 	local old setting=/proc/sys/net/core/default_qdisc
 
+	need_tun
 	old=$(<$setting)
 	# shellcheck disable=SC2064 # now
 	trap "echo $old >$setting; cleanup" EXIT
