@@ -96,12 +96,12 @@ grouped() {
 	CAPTURE_AT="$1 $2"
 	capture
 	show
-	LIST=$(jq '[.[].reframer | select(.) | .packets_in + .bypass.packets] | add' <<<"$QS")
+	LIST=$(jq '[.[].reframer | select(.) | .packets_in + .bypass.packets] | add // 0' <<<"$QS")
 	GEN=$(in_src "$FLOWGEN" -C 0 -i src0 -m "$MAC_IN" -F 16 -n 32 -g 250 "${@:3}")
 	wait_drained
 	arrived
 	expect complete all_accounted idle '.gen.runs == 512' \
-		'([reframers | .packets_in + .bypass.packets] | add) - .list == 512'
+		'([reframers | .packets_in + .bypass.packets] | add // 0) - .list == 512'
 	timely '.cap.locality >= 4'
 }
 
