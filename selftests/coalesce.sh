@@ -361,30 +361,10 @@ tcp() {
 		/^Tcp:/ { print $column[name] }'
 }
 
-# transfers: eight at once from SRC to DST, through both routers
-transfers() {
-	local bytes=400000 i pids=() receivers=()
-
+# routed: eight transfers from SRC to DST, through both routers
+routed() {
 	reframer delay 200us "$ALWAYS"
-	rm -f "$TMP"/ready*
-	for i in {1..8}; do
-		nsenter --net="/run/netns/$DST" timeout 60 "$TCPXFER" recv $((5000 + i)) "$TMP/ready$i" \
-			>"$TMP/received$i" &
-		receivers+=($!)
-		wait_for "the receiver listens" test -e "$TMP/ready$i"
-	done
-	for i in {1..8}; do
-		nsenter --net="/run/netns/$SRC" timeout 60 "$TCPXFER" \
-			send 10.0.3.2 $((5000 + i)) $bytes >/dev/null &
-		pids+=($!)
-	done
-	wait "${pids[@]}"
-	wait "${receivers[@]}"
-	wait_drained
-	for i in {1..8}; do
-		[ "$(<"$TMP/received$i")" = "{\"bytes\":$bytes,\"wrong\":0}" ] ||
-			fail "received $(<"$TMP/received$i")"
-	done
+	transfers "$SRC" "$DST" 10.0.3.2 400000
 	LIST=$(jq -n --argjson retransmitted "$(tcp "$SRC" RetransSegs)" \
 		--argjson wrong "$(tcp "$DST" InCsumErrors)" \
 		--argjson invalid "$(nsenter --net="/run/netns/$RX" \
@@ -401,7 +381,7 @@ transfers() {
 
 test_router_with_nat() {
 	far_router
-	transfers
+	routed
 	! virtual_time || expect '.list.retransmitted == 0'
 }
 
@@ -409,7 +389,7 @@ test_router_with_nat() {
 test_smaller_mtu_behind() {
 	far_router
 	ip -n "$RX" link set out0 mtu 1000
-	transfers
+	routed
 	expect '.list.retransmitted > 0'
 }
 

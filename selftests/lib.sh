@@ -125,13 +125,16 @@ pair() {
 	exec {TC_IN}>"$TMP/in" {TC_OUT}<"$TMP/answers"
 }
 
-# unpair: undo pair().  tc would keep the namespace alive.  A test that calls pair() must
-# call unpair() before it ends.
+# unpair: undo pair(), and delete the namespaces that a test has made.  tc would keep its
+# namespace alive.  A test that calls pair() must call unpair() before it ends.
 TC_PID=
 unpair() {
+	local ns
+
 	[ -z "$TC_PID" ] || kill "$TC_PID" 2>/dev/null || true
-	ip netns del "$TX" 2>/dev/null || true
-	ip netns del "$RX" 2>/dev/null || true
+	for ns in /run/netns/"rfm-$$-"*; do
+		[ ! -e "$ns" ] || ip netns del "${ns##*/}"
+	done
 	SEND_TO=tx0
 }
 
@@ -272,9 +275,11 @@ forwarded() {
 			filter add dev fwd0 egress matchall action mirred egress redirect dev tx0"
 }
 
+need_tun() { [ -c /dev/net/tun ] || modprobe -q tun || skip "no /dev/net/tun"; }
+
 # tap: what a program writes to tap0 is sent from tx0, as if forwarded
 tap() {
-	[ -c /dev/net/tun ] || modprobe -q tun || skip "no /dev/net/tun"
+	need_tun
 	in_tx ip tuntap add dev tap0 mode tap vnet_hdr 2>/dev/null || return 0
 	ip -n "$TX" link set tap0 up
 	tell "qdisc add dev tap0 clsact
@@ -476,6 +481,33 @@ transfer() {
 	wait_drained
 	[ "$(<"$TMP/received")" = "{\"bytes\":$bytes,\"wrong\":0}" ] ||
 		fail "received $(<"$TMP/received")"
+}
+
+# transfers FROM TO ADDRESS BYTES: eight at once, from a namespace to the address of
+# another one
+transfers() {
+	local from=/run/netns/$1 to=/run/netns/$2 address=$3 bytes=$4 i pids=()
+
+	rm -f "$TMP"/listening*
+	for i in {1..8}; do
+		nsenter --net="$to" timeout 60 "$TCPXFER" recv $((5000 + i)) \
+			"$TMP/listening$i" >"$TMP/received$i" &
+		pids+=($!)
+		wait_for "the receiver listens" test -e "$TMP/listening$i"
+	done
+	for i in {1..8}; do
+		nsenter --net="$from" timeout 60 "$TCPXFER" \
+			send "$address" $((5000 + i)) "$bytes" >/dev/null &
+		pids+=($!)
+	done
+	for i in "${pids[@]}"; do
+		wait "$i" || fail "a transfer does not end"
+	done
+	wait_drained
+	for i in {1..8}; do
+		[ "$(<"$TMP/received$i")" = "{\"bytes\":$bytes,\"wrong\":0}" ] ||
+			fail "received $(<"$TMP/received$i")"
+	done
 }
 
 # Signs of a bug in the kernel log
