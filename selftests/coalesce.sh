@@ -396,10 +396,13 @@ test_smaller_mtu_behind() {
 # xdp: attach a program that passes all packets to rx0, until its standard input ends
 xdp() {
 	nsenter --net="/run/netns/$RX" python3 -c '
-import ctypes, socket, struct, sys
+import ctypes, os, socket, struct, sys
+
+# the number of bpf() on x86, and on arm64 and all newer architectures
+BPF = 321 if os.uname().machine == "x86_64" else 280
 
 def bpf(command, attributes):
-    fd = libc.syscall(321, command, attributes, len(attributes))
+    fd = libc.syscall(BPF, command, attributes, len(attributes))
     if fd < 0:
         sys.exit("bpf(%d): error %d" % (command, ctypes.get_errno()))
     return fd

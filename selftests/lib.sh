@@ -511,7 +511,7 @@ transfers() {
 }
 
 # Signs of a bug in the kernel log
-LOG_BAD='[^]]*(WARNING|BUG|\] RIP: |\] Call Trace:|ref_tracker: |UBSAN: |unreferenced object|soft lockup|unregister_netdevice: waiting)[^]]*'
+LOG_BAD='[^]]*(WARNING|BUG|\] RIP: |\] Call [Tt]race:|ref_tracker: |UBSAN: |unreferenced object|soft lockup|unregister_netdevice: waiting)[^]]*'
 
 QFQ_WARNING="qfq_dequeue: non-workconserving leaf"
 
