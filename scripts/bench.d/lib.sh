@@ -60,6 +60,7 @@ pause() { read -rt "$1" -u "$never" || :; }
 # While the load runs, only builtins of bash read counters: starting a process would take
 # a millisecond of the guest's CPU.
 
+# shellcheck disable=SC2034 # value: for the caller
 # mib FILE GROUP NAME: set $value to a counter of /proc/net/snmp or netstat
 mib() {
 	local -a keys values

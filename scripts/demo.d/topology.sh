@@ -162,6 +162,7 @@ tcp_counters() {
 	snmp snd retransmits=TcpRetransSegs
 }
 
+# shellcheck disable=SC2154 # delay: of the script that calls it
 # use DEVICE CONFIG: set up what is under test, with a delay of $delay microseconds
 use() {
 	case $2 in
