@@ -157,11 +157,12 @@ table("slack"; "slack"; qdiscs((0, 16, 32, 64) as $n | ["`slack \($n)us`", "slac
 	table("storage-all"; "qdisc"; qdiscs($rows[]);
 		(loads | relative(.title; "storage"; "\(.load): all"))),
 	table("storage-small"; "qdisc"; qdiscs($rows[]);
-		(("nfs", "nvme") as $protocol | ($protocol | sub("nfs"; "NFS") | sub("nvme"; "NVMe")) as $name |
-		relative("\($name) alone, all"; "storage"; "\($protocol) 4k: all"),
-		(("4k", "write", "read") as $way | ("median", "p99") as $of |
-		relative("\($name) \($way | if . == "4k" then "alone" else "beside " + . + "s" end), \($of)";
-			"storage"; "\($protocol) \($way): 4-KB read, \($of)"))))),
+		((["nfs", "NFS"], ["nvme", "NVMe"]) as [$protocol, $name] |
+		relative("\($name) alone, work"; "storage"; "\($protocol) 4k: all"),
+		(("median", "p99") as $of |
+		relative("\($of)"; "storage"; "\($protocol) 4k: 4-KB read, \($of)")),
+		(("write", "read") as $way |
+		relative("beside \($way)s, median"; "storage"; "\($protocol) \($way): 4-KB read, median"))))),
 table("web"; "qdisc"; qdiscs("pfifo", "fq_codel", ["`fq`", "fq quantum 60000"],
 		["netem slot with `fq_codel`", "netem slot"],
 		["pfifo, `gro_flush_timeout`", "gro_flush_timeout"], "reframer");
