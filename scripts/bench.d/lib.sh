@@ -53,3 +53,24 @@ attach() {
 
 # detach DEV
 detach() { tc qdisc del dev "$1" root 2>/dev/null || :; }
+
+exec {never}<> <(:)	# a file that has nothing to read: to sleep
+pause() { read -rt "$1" -u "$never" || :; }
+
+# While the load runs, only builtins of bash read counters: starting a process would take
+# a millisecond of the guest's CPU.
+
+# shellcheck disable=SC2034 # value: for the caller
+# mib FILE GROUP NAME: set $value to a counter of /proc/net/snmp or netstat
+mib() {
+	local -a keys values
+	local text i
+	text=$(<"$1")
+	text=${text#*"$2: "}
+	read -ra keys <<<"${text%%$'\n'*}"
+	text=${text#*"$2: "}
+	read -ra values <<<"${text%%$'\n'*}"
+	for i in "${!keys[@]}"; do
+		[ "${keys[i]}" != "$3" ] || value=${values[i]}
+	done
+}

@@ -177,6 +177,24 @@ table("slack"; "slack"; qdiscs((0, 16, 32, 64) as $n | ["`slack \($n)us`", "slac
 	column("timers per 1000 packets"; "slack"; "timers per 1000 packets"),
 	column("mean burst, packets"; "slack"; "mean burst"),
 	column("mean hold, us"; "slack"; "mean hold of a release")),
+# The work of those who receive the data: of writes the server, of reads the clients
+(["pfifo", "fq_codel", ["netem slot with `fq_codel`", "netem slot"],
+		["pfifo, `gro_flush_timeout`", "gro_flush_timeout"], "reframer",
+		"reframer nocoalesce"] as $rows |
+	def loads: (("", ", tso") as $tso | ("nfs", "nvme") as $protocol | ("write", "read") as $way |
+		{load: "\($protocol) \($way)\($tso)", receiver: {write: "server", read: "clients"}[$way],
+		 title: "\($protocol | sub("nfs"; "NFS") | sub("nvme"; "NVMe")) \($way)\($tso | ascii_upcase)"});
+	table("storage"; "qdisc"; qdiscs($rows[]);
+		(loads | relative(.title; "storage"; "\(.load): \(.receiver)"))),
+	table("storage-all"; "qdisc"; qdiscs($rows[]);
+		(loads | relative(.title; "storage"; "\(.load): all"))),
+	table("storage-small"; "qdisc"; qdiscs($rows[]);
+		((["nfs", "NFS"], ["nvme", "NVMe"]) as [$protocol, $name] |
+		relative("\($name) alone, work"; "storage"; "\($protocol) 4k: all"),
+		(("median", "p99") as $of |
+		relative("\($of)"; "storage"; "\($protocol) 4k: 4-KB read, \($of)")),
+		(("write", "read") as $way |
+		relative("beside \($way)s, median"; "storage"; "\($protocol) \($way): 4-KB read, median"))))),
 table("web"; "qdisc"; qdiscs("pfifo", "fq_codel", ["`fq`", "fq quantum 60000"],
 		["netem slot with `fq_codel`", "netem slot"],
 		["pfifo, `gro_flush_timeout`", "gro_flush_timeout"], "reframer");

@@ -108,7 +108,7 @@ merge() {
 		on sw tc qdisc replace dev w1 parent "$class" pfifo limit 60000
 	done
 	on sw tc filter add dev w1 parent 1: protocol ip prio 1 handle 1 flow \
-		hash keys dst,proto-dst divisor "$1" baseclass 1:100
+		hash keys proto-src,proto-dst divisor "$1" baseclass 1:100
 }
 no_merge() { on sw tc filter del dev w1 parent 1: prio 1; }
 
@@ -160,4 +160,33 @@ snmp() {
 tcp_counters() {
 	snmp rcv merged=IpInReceives wire=IpExtInNoECTPkts bytes=IpExtInOctets
 	snmp snd retransmits=TcpRetransSegs
+}
+
+# shellcheck disable=SC2154 # delay: of the script that calls it
+# use DEVICE CONFIG: set up what is under test, with a delay of $delay microseconds
+use() {
+	case $2 in
+	"netem slot")
+		on rtr tc qdisc add dev "$1" root handle 1: netem limit 10000 \
+			slot "${delay}us" "${delay}us"
+		on rtr tc qdisc add dev "$1" parent 1: fq_codel quantum 60000 ;;
+	gro_flush_timeout)
+		on rtr tc qdisc add dev "$1" root pfifo
+		echo 2 | on rcv tee /sys/class/net/c0/napi_defer_hard_irqs
+		# with more, the 256 slots of the receiver's ring overflow
+		echo $((delay * 500)) | on rcv tee /sys/class/net/c0/gro_flush_timeout ;;
+	reframer*)
+		# shellcheck disable=SC2086 # words
+		on rtr tc qdisc add dev "$1" root $2 delay "${delay}us" ;;
+	*)
+		# shellcheck disable=SC2086 # words
+		on rtr tc qdisc add dev "$1" root $2 ;;
+	esac >/dev/null
+}
+
+# unused DEVICE: undo use()
+unused() {
+	on rtr tc qdisc del dev "$1" root
+	echo 0 | on rcv tee /sys/class/net/c0/napi_defer_hard_irqs >/dev/null
+	echo 0 | on rcv tee /sys/class/net/c0/gro_flush_timeout >/dev/null
 }
