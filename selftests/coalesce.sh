@@ -13,71 +13,6 @@ SEGMENTS=$HELPER
 helper tcpxfer
 TCPXFER=$HELPER
 
-# Packets come from a tap, as from a virtual machine, and behind the receiver is a device
-# that cuts GSO packets again:
-#
-#     frames -t tap0 -- redirect -- tx0: reframer -- rx0 -- redirect -- cut0
-#                                                    |                  |
-#                                               frames -c           frames -o
-setup() {
-	tap
-	ip -n "$RX" link add cut0 up type dummy 2>/dev/null || true
-	nsenter --net="/run/netns/$RX" ethtool -K cut0 tso off gso off tx off sg off
-	nsenter --net="/run/netns/$RX" ethtool -K rx0 gro off
-	! "$TC" -n "$RX" qdisc add dev rx0 clsact 2>/dev/null || "$TC" -n "$RX" \
-		filter add dev rx0 ingress matchall action mirred egress redirect dev cut0
-}
-
-# watch OPTION DEV FILE...: start frames -o or -c in the receiver's namespace
-watch() {
-	rm -f "$TMP/watch$1"
-	nsenter --net="/run/netns/$RX" "$FRAMES" "$1" "$2" -r "$TMP/watch$1" "${@:3}" \
-		>"$TMP/out$1" &
-	WATCHERS+=($!)
-	wait_for "frames $1 runs" test -e "$TMP/watch$1"
-}
-
-# replay [-k]: send the frames of $TMP/pcap; ORDER and COUNTS are what arrives
-replay() {
-	WATCHERS=()
-	watch -o cut0 "$TMP/pcap"
-	watch -c rx0
-	in_tx "$FRAMES" -t tap0 "$@" "$TMP/pcap" </dev/null
-	wait_drained
-	kill -TERM "${WATCHERS[@]}"
-	wait "${WATCHERS[@]}"
-	ORDER=$(<"$TMP/out-o")
-	COUNTS=$(<"$TMP/out-c")
-}
-
-# as_sent: all frames arrived, unchanged and each flow in its order.  FLOWS: the flow of
-# each frame, in a line
-as_sent() {
-	local wrong
-
-	wrong=$(awk -v flows="$FLOWS" '
-		BEGIN { frames = split(flows, flow) }
-		NF != frames { print NF " frames instead of " frames }
-		{
-			for (i = 1; i <= NF; i++) {
-				if ($i !~ /^[0-9]+$/)
-					print "frame " i " is " $i
-				else if ($i < last[flow[$i + 1]])
-					print "frame " $i " is behind " last[flow[$i + 1]]
-				else
-					last[flow[$i + 1]] = $i
-			}
-		}' <<<"$ORDER")
-	[ -z "$wrong" ] || fail "${wrong:0:200}"
-}
-
-# kinds: the kinds of trains, 8 packets of each, in $TMP/pcap
-kinds() {
-	"$SEGMENTS" >"$TMP/pcap" 2>"$TMP/kinds"
-	KINDS=$(<"$TMP/kinds")
-	FLOWS=$(jq -r '[to_entries[].key | . as $k | range(8) | $k] | join(" ")' <<<"$KINDS")
-}
-
 # compare CONDITION: LIST becomes the kinds for which .want and .got packets do not meet it
 compare() {
 	LIST=$(jq -c --argjson got "$COUNTS" '[[., $got] | transpose[] |
@@ -88,7 +23,7 @@ compare() {
 # kinds_by ARGUMENTS...: what becomes of the kinds, sent that way
 kinds_by() {
 	WHAT="frames $*"
-	setup
+	frames_setup
 	kinds
 	reframer delay 100ms burst 8 "$ALWAYS" coalesce
 	replay "$@"
@@ -115,7 +50,7 @@ test_kinds() {
 
 # What GRO at the receiver makes of the same packets: never less of them
 test_as_gro() {
-	setup
+	frames_setup
 	kinds
 	in_tx ethtool -K tx0 tso off
 	nsenter --net="/run/netns/$RX" ethtool -K rx0 gro on rx-udp-gro-forwarding on
@@ -133,7 +68,7 @@ test_as_gro() {
 test_mixes() {
 	local seed way
 
-	setup
+	frames_setup
 	reframer delay 1ms "$ALWAYS" coalesce
 	for seed in 1 2 3; do
 		"$SEGMENTS" $seed 2000 20 >"$TMP/pcap" 2>"$TMP/flows"
@@ -167,7 +102,7 @@ state() {
 
 # The device says how long GSO packets may be.  100 bytes of data, headers of 42 to 74
 test_limits_of_the_device() {
-	setup
+	frames_setup
 	reframer delay 100ms burst 8 "$ALWAYS" coalesce
 	WHAT=gso_max_segs
 	ip -n "$TX" link set tx0 gso_max_segs 3
@@ -212,7 +147,7 @@ test_obstacles() {
 
 # Not in software: TCP is left alone where TSO is off, UDP as well
 test_device_without_offloads() {
-	setup
+	frames_setup
 	reframer delay 100ms burst 8 "$ALWAYS"
 	in_tx ethtool -K tx0 tso off tx-udp-segmentation off
 	plain 8 -k
@@ -223,7 +158,7 @@ test_device_without_offloads() {
 test_parents() {
 	local refused='coalesce not at the root or below mq'
 
-	setup
+	frames_setup
 	qdisc add dev tx0 root handle 1: tbf rate 1gbit burst 400b limit 1mb
 	! "$TC" -n "$TX" qdisc add dev tx0 parent 1:1 reframer coalesce 2>"$TMP/err" ||
 		fail "coalesce below tbf"
@@ -241,7 +176,7 @@ test_parents() {
 test_changes() {
 	local i
 
-	setup
+	frames_setup
 	reframer delay 1ms "$ALWAYS" coalesce
 	"$SEGMENTS" 7 4000 20 >"$TMP/pcap" 2>"$TMP/flows"
 	FLOWS=$(<"$TMP/flows")
@@ -263,7 +198,7 @@ inject() { in_tx "$FRAMES" -t tap0 -k "$TMP/pcap" </dev/null >/dev/null; }
 
 # Packets that were merged are dropped one and all, and each of them counts.
 test_dropped_while_held() {
-	setup
+	frames_setup
 	kinds
 	reframer delay 100ms burst 100 "$ALWAYS" coalesce
 	inject
@@ -422,7 +357,7 @@ test_peer_with_xdp() {
 	local go pid
 
 	command -v python3 >/dev/null || skip "no python3"
-	setup
+	frames_setup
 	reframer delay 100ms burst 8 "$ALWAYS"
 	rm -f "$TMP/go" "$TMP/xdp"
 	mkfifo "$TMP/go"
@@ -458,7 +393,7 @@ in_guest() {
 }
 
 test_tap_to_a_guest() {
-	setup
+	frames_setup
 	in_tx ip tuntap add dev tap1 mode tap vnet_hdr
 	ip -n "$TX" link set tap1 up
 	tell "qdisc add dev tap1 root reframer delay 100ms burst 8 $ALWAYS

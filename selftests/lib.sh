@@ -14,7 +14,8 @@
 #
 # With "gro on" at one end and "tso off" at the other, packets go through the NAPI of
 # rx0: one ring, which keeps their order on any number of CPUs.  GRO does not merge the
-# UDP packets of flowgen.
+# UDP packets of flowgen.  If $NICS names two network cards that are connected to each
+# other, these become tx0 and rx0 instead of the veth.
 #
 # A script defines functions test_NAME and ends with: run_tests "$@".  A test runs in a
 # subshell with set -e; it calls `fail` or `skip` to fail or to be skipped.  However it
@@ -104,18 +105,41 @@ end() {
 	END
 }
 
+# connect: commands of ip that make tx0 and rx0
+connect() {
+	if [ -n "${NICS-}" ]; then
+		echo "link set dev ${NICS% *} down netns $TX name tx0 address $MAC_TX"
+		echo "link set dev ${NICS#* } down netns $RX name rx0 address $MAC_RX"
+	else
+		echo "link add name tx0 netns $TX address $MAC_TX numtxqueues $QUEUES numrxqueues $QUEUES type veth peer name rx0 netns $RX address $MAC_RX numtxqueues $QUEUES numrxqueues $QUEUES"
+	fi
+}
+
+# disconnect: give the network cards back, if any
+disconnect() {
+	[ -n "${NICS-}" ] || return 0
+	ip -n "$TX" link set dev tx0 down netns 1 name "${NICS% *}" 2>/dev/null || true
+	ip -n "$RX" link set dev rx0 down netns 1 name "${NICS#* }" 2>/dev/null || true
+}
+
+carrier() {
+	[[ $(ip -n "$TX" link show dev tx0) == *LOWER_UP* ]] &&
+		[[ $(ip -n "$RX" link show dev rx0) == *LOWER_UP* ]]
+}
+
 # pair: make the namespaces drawn above, with $QUEUES queues, and start tc in $TX
 QUEUES=1
 pair() {
 	ip -batch - <<-END
 		netns add $TX
 		netns add $RX
-		link add name tx0 netns $TX address $MAC_TX numtxqueues $QUEUES numrxqueues $QUEUES type veth peer name rx0 netns $RX address $MAC_RX numtxqueues $QUEUES numrxqueues $QUEUES
+		$(connect)
 	END
 	quiet "$TX" true
 	quiet "$RX" ethtool -K rx0 gro on
 	end "$TX" tx0 10.0.2.1 10.0.2.2 $MAC_RX
 	end "$RX" rx0 10.0.2.2 10.0.2.1 $MAC_TX
+	[ -z "${NICS-}" ] || wait_for "the link is up" carrier
 
 	rm -f "$TMP/in"
 	mkfifo "$TMP/in"
@@ -132,6 +156,7 @@ unpair() {
 	local ns
 
 	[ -z "$TC_PID" ] || kill "$TC_PID" 2>/dev/null || true
+	disconnect
 	for ns in /run/netns/"rfm-$$-"*; do
 		[ ! -e "$ns" ] || ip netns del "${ns##*/}"
 	done
@@ -463,6 +488,76 @@ class_goes() {
 	show
 	expect root_empty
 	pass "$2"
+}
+
+# For tests that compare frames; FRAMES and SEGMENTS are these programs
+
+# Packets come from a tap, as from a virtual machine, and behind the receiver is a device
+# that cuts GSO packets again:
+#
+#     frames -t tap0 -- redirect -- tx0: reframer -- rx0 -- redirect -- cut0
+#                                                    |                  |
+#                                               frames -c           frames -o
+frames_setup() {
+	tap
+	# the card would drop what is for others
+	[ -z "${NICS-}" ] || ip -n "$RX" link set dev rx0 promisc on
+	ip -n "$RX" link add cut0 up type dummy 2>/dev/null || true
+	nsenter --net="/run/netns/$RX" ethtool -K cut0 tso off gso off tx off sg off
+	nsenter --net="/run/netns/$RX" ethtool -K rx0 gro off
+	! "$TC" -n "$RX" qdisc add dev rx0 clsact 2>/dev/null || "$TC" -n "$RX" \
+		filter add dev rx0 ingress matchall action mirred egress redirect dev cut0
+}
+
+# watch OPTION DEV FILE...: start frames -o or -c in the receiver's namespace
+watch() {
+	rm -f "$TMP/watch$1"
+	nsenter --net="/run/netns/$RX" "$FRAMES" "$1" "$2" -r "$TMP/watch$1" "${@:3}" \
+		>"$TMP/out$1" &
+	WATCHERS+=($!)
+	wait_for "frames $1 runs" test -e "$TMP/watch$1"
+}
+
+# replay [-k]: send the frames of $TMP/pcap; ORDER and COUNTS are what arrives
+replay() {
+	WATCHERS=()
+	watch -o cut0 "$TMP/pcap"
+	watch -c rx0
+	in_tx "$FRAMES" -t tap0 "$@" "$TMP/pcap" </dev/null
+	wait_drained
+	kill -TERM "${WATCHERS[@]}"
+	wait "${WATCHERS[@]}"
+	ORDER=$(<"$TMP/out-o")
+	# shellcheck disable=SC2034 # for coalesce.sh
+	COUNTS=$(<"$TMP/out-c")
+}
+
+# as_sent: all frames arrived, unchanged and each flow in its order.  FLOWS: the flow of
+# each frame, in a line
+as_sent() {
+	local wrong
+
+	wrong=$(awk -v flows="$FLOWS" '
+		BEGIN { frames = split(flows, flow) }
+		NF != frames { print NF " frames instead of " frames }
+		{
+			for (i = 1; i <= NF; i++) {
+				if ($i !~ /^[0-9]+$/)
+					print "frame " i " is " $i
+				else if ($i < last[flow[$i + 1]])
+					print "frame " $i " is behind " last[flow[$i + 1]]
+				else
+					last[flow[$i + 1]] = $i
+			}
+		}' <<<"$ORDER")
+	[ -z "$wrong" ] || fail "${wrong:0:200}"
+}
+
+# kinds: the kinds of trains, 8 packets of each, in $TMP/pcap
+kinds() {
+	"$SEGMENTS" >"$TMP/pcap" 2>"$TMP/kinds"
+	KINDS=$(<"$TMP/kinds")
+	FLOWS=$(jq -r '[to_entries[].key | . as $k | range(8) | $k] | join(" ")' <<<"$KINDS")
 }
 
 # transfer BYTES: send them by local TCP, in packets of many segments, and check each.
