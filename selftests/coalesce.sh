@@ -210,7 +210,8 @@ test_dropped_while_held() {
 	wait_drained
 	show
 	expect accounted empty_now ".r.packets_in == 16 * ($KINDS | length)"
-	timely '.r.drops.change > 300 and .r.drops.reset > 300'
+	# elsewhere the holds may have ended before
+	! virtual_time || expect '.r.drops.change > 300 and .r.drops.reset > 300'
 }
 
 # A device that sends slowly: packets are merged while they wait for it, too, but a burst
