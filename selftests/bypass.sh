@@ -166,6 +166,7 @@ two_cpus() {
 	arrived
 	expect in_order accounted empty_now "$WHOLE"
 	timely '.r.bypass.packets > 0'
+	qdisc del dev tx0 root
 }
 
 # Each flow stays in order.  That is seen right behind the qdisc: on its way to the receiver
