@@ -116,7 +116,7 @@ table("batches"; "qdisc"; qdiscs("pfifo",
 	(("udp", "tcp", "tcp tso") as $kind | (16, 64, 256) as $trains |
 	relative("\($kind | ascii_upcase), \($trains)"; "chain-cost";
 		"\($kind), \($trains) trains: cost of a packet"))),
-(["cards", null], ["cards-segments", 1]) as [$table, $unit] |
+((["cards", null], ["cards-segments", 1]) as [$table, $unit] |
 table($table; "qdisc"; qdiscs("pfifo", ["`fq_codel`", "fq_codel quantum 60000"],
 		["pfifo, receivers wait", "pfifo + receivers 256 packets"],
 		["netem slot with `fq_codel`, 256 packets", "slot 256 packets fq_codel quantum 60000"],
@@ -126,7 +126,7 @@ table($table; "qdisc"; qdiscs("pfifo", ["`fq_codel`", "fq_codel quantum 60000"],
 	("e1000e" as $card | ("udp", "tcp") as $kind | (16, 64) as $trains |
 	"\($kind), \($trains) trains: \(if $unit then "segments per packet" else "cost of a packet" end)"
 		as $metric |
-	column("\($card), \($kind | ascii_upcase), \($trains)"; "chain-\($card)"; $metric; $unit))),
+	column("\($card), \($kind | ascii_upcase), \($trains)"; "chain-\($card)"; $metric; $unit)))),
 table("bursts"; "bursts of"; qdiscs(["1 packet", "pfifo"],
 		((2, 3, 4, 8, 16, 32) as $n | ["\($n)", "pfifo, bursts of \($n)"]));
 	(("udp", "tcp", "tcp tso") as $kind | column($kind | ascii_upcase; "chain-cost";
