@@ -645,7 +645,9 @@ reframer_join_flow(struct reframer_engine *e, struct reframer_set *set,
 
 	flow->qlen++;
 	flow->bytes += qdisc_pkt_len(skb);
-	if (!reframer_merge(e, flow->tail, skb)) {
+	/* The head of the flow being sent belongs to its burst as it is. */
+	if ((flow == e->sending && flow->head == flow->tail) ||
+	    !reframer_merge(e, flow->tail, skb)) {
 		flow->tail->next = skb;
 		flow->tail = skb;
 	}
