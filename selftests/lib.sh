@@ -110,6 +110,9 @@ connect() {
 	if [ -n "${NICS-}" ]; then
 		echo "link set dev ${NICS% *} down netns $TX name tx0 address $MAC_TX"
 		echo "link set dev ${NICS#* } down netns $RX name rx0 address $MAC_RX"
+	elif [ -n "$SLOWNIC" ]; then
+		echo "link add name tx0 netns $TX address $MAC_TX type slownic"
+		echo "link add name rx0 netns $RX address $MAC_RX type dummy"
 	else
 		echo "link add name tx0 netns $TX address $MAC_TX numtxqueues $QUEUES numrxqueues $QUEUES type veth peer name rx0 netns $RX address $MAC_RX numtxqueues $QUEUES numrxqueues $QUEUES"
 	fi
@@ -127,8 +130,10 @@ carrier() {
 		[[ $(ip -n "$RX" link show dev rx0) == *LOWER_UP* ]]
 }
 
-# pair: make the namespaces drawn above, with $QUEUES queues, and start tc in $TX
+# pair: make the namespaces drawn above, with $QUEUES queues, and start tc in $TX.  If
+# $SLOWNIC is set, tx0 is a slownic, and nothing arrives at rx0.
 QUEUES=1
+SLOWNIC=
 pair() {
 	ip -batch - <<-END
 		netns add $TX
@@ -156,6 +161,7 @@ unpair() {
 	local ns
 
 	[ -z "$TC_PID" ] || kill "$TC_PID" 2>/dev/null || true
+	TC_PID=
 	disconnect
 	for ns in /run/netns/"rfm-$$-"*; do
 		[ ! -e "$ns" ] || ip netns del "${ns##*/}"
@@ -179,9 +185,8 @@ two_queues() {
 no_slownic() { [ ! -d /sys/module/slownic ] || rmmod slownic 2>/dev/null; }
 
 # slow_device RING GAP [bql=1]: a new pair, in which tx0 is a slownic: it sends a packet
-# every GAP us, and stops its queue when the ring is full.  The pair is new because the
-# running tc would remember the old tx0.  A test that calls this must call unpair() before
-# it ends.
+# every GAP us, and stops its queue when the ring is full.  A test that calls this must call
+# unpair() before it ends.
 slow_device() {
 	local module=${REFRAMER_MODULE:-$HERE/../sch_reframer.ko}
 
@@ -190,13 +195,9 @@ slow_device() {
 	unpair
 	wait_for "slownic is not used" no_slownic
 	insmod "$module" ring="$1" gap="$2" "${@:3}"
-	QUEUES=1
+	SLOWNIC=1
 	pair
-	ip -n "$TX" -batch - <<-END
-		link del dev tx0
-		link add name tx0 address $MAC_TX type slownic
-	END
-	end "$TX" tx0 10.0.2.1 10.0.2.2 $MAC_RX
+	SLOWNIC=
 }
 
 # ask COMMANDS: lines for tc; the last one prints JSON, which ANSWER gets.  After an
@@ -453,9 +454,10 @@ cleanup() {
 
 	for job in $(jobs -p); do
 		kill "$job" 2>/dev/null || true
+		[ "$job" != "$TC_PID" ] || TC_PID=
 	done
 	# the replacement makes sure that there is one to delete
-	if kill -0 "$TC_PID" 2>/dev/null; then
+	if [ -n "$TC_PID" ] && kill -0 "$TC_PID" 2>/dev/null; then
 		tell "qdisc replace dev tx0 root pfifo
 			qdisc del dev tx0 root"
 	fi
