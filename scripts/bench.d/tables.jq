@@ -116,6 +116,14 @@ table("batches"; "qdisc"; qdiscs("pfifo",
 	(("udp", "tcp", "tcp tso") as $kind | (16, 64, 256) as $trains |
 	relative("\($kind | ascii_upcase), \($trains)"; "chain-cost";
 		"\($kind), \($trains) trains: cost of a packet"))),
+table("hashed"; "qdisc"; qdiscs("pfifo",
+		["pfifo, receivers wait", "pfifo + receivers 256 packets"],
+		["netem slot with `fq_codel`, 256 packets", "slot 256 packets fq_codel quantum 60000"],
+		["`reframer`, 256 packets", "reframer delay 256 packets"],
+		["`reframer nocoalesce`, 256 packets", "reframer delay 256 packets nocoalesce"]);
+	(("udp", "tcp") as $kind | (16, 64, 256) as $trains |
+	relative("\($kind | ascii_upcase), \($trains)"; "chain-cost";
+		"\($kind) hashed, \($trains) trains: cost of a packet"))),
 ((["cards", null], ["cards-segments", 1]) as [$table, $unit] |
 table($table; "qdisc"; qdiscs("pfifo", ["`fq_codel`", "fq_codel quantum 60000"],
 		["pfifo, receivers wait", "pfifo + receivers 256 packets"],
