@@ -106,6 +106,9 @@ static void fuzz_options(struct reframer_config *c, bool key)
 			c->slack = c->slack == REFRAMER_SLACK_AUTO ?
 				   c->delay / 4 : REFRAMER_SLACK_AUTO;
 			break;
+		case 14:
+			c->coalesce = !c->coalesce;
+			break;
 		}
 	} while (what & 0x80);
 	if (c->slack != REFRAMER_SLACK_AUTO)

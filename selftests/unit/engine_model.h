@@ -31,6 +31,9 @@ static bool reframer_timer_queued(const struct reframer_engine *e);
 static void reframer_timer_arm(struct reframer_engine *e, u64 expires);
 static u32 reframer_timer_latency(const struct reframer_engine *e);
 static bool reframer_may_bypass(const struct reframer_engine *e);
+static bool reframer_merge(const struct reframer_engine *e, struct sk_buff *last,
+			   struct sk_buff *skb);
+#define reframer_merge	reframer_merge
 #include "reframer_engine.h"
 #include "reframer_options.h"
 
@@ -43,13 +46,14 @@ static bool reframer_may_bypass(const struct reframer_engine *e);
 #define QUOTA		64	/* of packets in one run of the core */
 #define NO_LOW_BITS	((u32)BIT(30))	/* a hash; none is 0 */
 #define NONE		(-1)
-#define BYPASS	(-2)	/* instead of a slot */
 #define OLD_KEY		((int)t.e->conf.flows)	/* the queue after the slots */
 
 struct packet {
 	struct sk_buff skb;	/* first */
 	int hash;		/* index into t.hash */
 	u64 number;		/* among the packets of this index */
+	bool segment;		/* it may be merged into the one before */
+	struct packet *next;	/* that was merged into this one */
 };
 
 /* What the model knows of a packet; the skb itself may change. */
@@ -58,6 +62,7 @@ struct entry {
 	u32 hash;
 	u32 len;
 	u32 memory;
+	bool merged;		/* into the one before, with which it leaves */
 };
 
 struct history {
@@ -141,6 +146,7 @@ enum {
 	C_OLD_KEY_BURST, C_DROP_OLD_KEY, C_BYPASS_SECOND, C_BYPASS_READY,
 	C_BYPASS_PRESSURE, C_BYPASS_DUE, C_BYPASS_LAST, C_BYPASS_PROBE, C_BYPASS_FLUSH,
 	C_BYPASS_FOLLOWED, C_BYPASS_HELD, C_CHANGE_KEY_BYPASS, C_DROP_BYPASS,
+	C_MERGE, C_MERGE_IN_BURST, C_MERGE_NOT_IN_BURST, C_BURST_MERGED, C_DROP_MERGED,
 	C_COVERAGE
 };
 
@@ -247,6 +253,11 @@ static const char *const coverage_name[C_COVERAGE] = {
 	[C_BYPASS_HELD] = "packet that bypasses a HELD flow",
 	[C_CHANGE_KEY_BYPASS] = "new key while one bypasses",
 	[C_DROP_BYPASS] = "drop of one that bypasses",
+	[C_MERGE] = "packet that is merged into the one before",
+	[C_MERGE_IN_BURST] = "the same in the flow that is being sent",
+	[C_MERGE_NOT_IN_BURST] = "packet that must not be merged into the next to be sent",
+	[C_BURST_MERGED] = "burst that ends because the next packets were merged",
+	[C_DROP_MERGED] = "drop of packets that were merged",
 };
 
 static struct test {
@@ -268,14 +279,28 @@ static struct test {
 
 /* ---------------------------------------------------------- the model */
 
-static u32 queue_bytes(const struct queue *q)
+static u32 bytes_of(const struct entry *entry, int n)
 {
 	u32 bytes = 0;
-	int i;
 
-	for (i = 0; i < q->n; i++)
-		bytes += q->entry[i].len;
+	while (n--)
+		bytes += entry[n].len;
 	return bytes;
+}
+
+static u32 queue_bytes(const struct queue *q)
+{
+	return bytes_of(q->entry, q->n);
+}
+
+/* How many packets leave at once: the first one and those that were merged into it */
+static int first_packets(const struct queue *q)
+{
+	int n = 1;
+
+	while (n < q->n && q->entry[n].merged)
+		n++;
+	return n;
 }
 
 static u32 model_qlen(void)
@@ -651,6 +676,31 @@ static bool model_bypass(const struct entry *new, enum reframer_reason reason)
 	return true;
 }
 
+/* Is a packet merged into the last one of a queue? */
+static bool model_merges(int slot, const struct entry *new)
+{
+	const struct reframer_config *c = &t.e->conf;
+	const struct queue *q = &t.m.queue[slot];
+	const struct entry *last;
+	int n = 1;
+
+	if (!new->packet->segment || !q->n)
+		return false;
+	last = &q->entry[q->n - 1];
+	while (last->merged)
+		last--, n++;
+	if (last->packet->hash != new->packet->hash || n >= (int)c->burst ||
+	    bytes_of(last, n) + new->len > c->burst_bytes)
+		return false;
+	if (slot == t.m.sending && n == q->n) {
+		t.coverage[C_MERGE_NOT_IN_BURST]++;
+		return false;
+	}
+	t.coverage[C_MERGE]++;
+	t.coverage[C_MERGE_IN_BURST] += slot == t.m.sending;
+	return true;
+}
+
 static void model_arrive(int slot, const struct entry *new,
 			 enum reframer_flush flush)
 {
@@ -698,7 +748,9 @@ static void model_arrive(int slot, const struct entry *new,
 		return;
 
 	check(q->n <= LIMIT_MAX, "more packets than the limit in one flow");
-	q->entry[q->n++] = *new;
+	q->entry[q->n] = *new;
+	q->entry[q->n].merged = model_merges(slot, new);
+	q->n++;
 	if (begins) {
 		q->state = HELD;
 		slots_add(&t.m.held, slot);
@@ -876,13 +928,15 @@ static void model_release_due(void)
 	t.m.due_bursts += t.m.due_bursts < 2;
 }
 
+/* Take what leaves first. */
 static struct entry model_take(int slot)
 {
 	struct queue *q = &t.m.queue[slot];
 	struct entry first = q->entry[0];
+	int n = first_packets(q);
 
-	q->n--;
-	memmove(q->entry, q->entry + 1, q->n * sizeof(*q->entry));
+	q->n -= n;
+	memmove(q->entry, q->entry + n, q->n * sizeof(*q->entry));
 	if (!q->n) {
 		slots_remove(q->state == HELD ? &t.m.held : &t.m.ready, slot);
 		q->state = IDLE;
@@ -894,19 +948,20 @@ static struct entry model_take(int slot)
 	return first;
 }
 
-static void model_count_out(const struct entry *entry)
+static void model_count_out(const struct entry *entry, int packets)
 {
 	if (!t.m.stats.packets_out || entry->hash != t.m.last_out)
 		t.m.stats.runs_out++;
 	t.m.last_out = entry->hash;
-	t.m.stats.packets_out++;
+	t.m.stats.packets_out += packets;
 }
 
 /* The next packet to send; only if there is one. */
 static struct entry model_pop(void)
 {
 	const struct reframer_config *c = &t.e->conf;
-	int slot = t.m.ready.slot[0];
+	int slot = t.m.ready.slot[0], n, next;
+	struct queue *q = &t.m.queue[slot];
 	struct entry first;
 	bool packets, bytes;
 
@@ -916,21 +971,27 @@ static struct entry model_pop(void)
 		t.m.stats.bursts++;
 		t.m.stats.burst_hist[0]++;
 		t.coverage[C_BYPASS_HELD] += t.m.held.n > 0;
-		model_count_out(&first);
+		model_count_out(&first, 1);
 		return first;
 	}
 	check(t.m.sending == NONE || t.m.sending == slot,
 	      "a burst was cut short");
 	t.coverage[C_OLD_KEY_FIRST] += slot == OLD_KEY && t.m.ready.n > 1;
 	t.m.sending = slot;
-	t.m.sent_packets++;
-	t.m.sent_bytes += t.m.queue[slot].entry[0].len;
-	packets = t.m.sent_packets >= c->burst;
-	bytes = t.m.sent_bytes >= c->burst_bytes;
+	n = first_packets(q);
+	t.m.sent_packets += n;
+	t.m.sent_bytes += bytes_of(q->entry, n);
 	first = model_take(slot);
+	/* packets that were merged do not leave if they make a burst too large */
+	next = first_packets(q);
+	packets = t.m.sent_packets + next > c->burst;
+	bytes = t.m.sent_bytes >= c->burst_bytes ||
+		(next > 1 && t.m.sent_bytes + bytes_of(q->entry, next) > c->burst_bytes);
 	if (t.m.sending == NONE) {
 		t.coverage[C_BURST_DRAINED]++;
 	} else if (packets || bytes) {
+		t.coverage[C_BURST_MERGED] += t.m.sent_packets < c->burst &&
+					      t.m.sent_bytes < c->burst_bytes;
 		model_end_burst();
 		t.coverage[packets ? C_BURST_PACKETS : C_BURST_BYTES]++;
 		if (slot == OLD_KEY) {
@@ -941,7 +1002,7 @@ static struct entry model_pop(void)
 		}
 	}
 
-	model_count_out(&first);
+	model_count_out(&first, n);
 	return first;
 }
 
@@ -1052,7 +1113,7 @@ static void check_flow(int slot)
 {
 	const struct reframer_flow *flow = flow_of(slot);
 	const struct queue *q = &t.m.queue[slot];
-	const struct sk_buff *skb = flow->head;
+	const struct sk_buff *skb = flow->head, *last = NULL;
 	int i;
 
 	same_at(flow->qlen, q->n, slot);
@@ -1060,12 +1121,16 @@ static void check_flow(int slot)
 	same_at(set_of(slot)->ready >> slot % REFRAMER_WAYS & 1,
 		q->state == READY, slot);
 	same_at(flow->arrival, q->arrival, slot);
-	for (i = 0; i < q->n; i++, skb = skb->next)
+	for (i = 0; i < q->n; i++) {
+		if (q->entry[i].merged)
+			continue;
 		check(skb == &q->entry[i].packet->skb,
 		      "wrong packet at position %d of slot %d", i, slot);
+		last = skb;
+		skb = skb->next;
+	}
 	if (q->n)
-		check(!skb && flow->tail == &q->entry[q->n - 1].packet->skb,
-		      "wrong end of slot %d", slot);
+		check(!skb && flow->tail == last, "wrong end of slot %d", slot);
 }
 
 static void check_list(const char *name, const struct list_head *list,
@@ -1233,22 +1298,52 @@ static void check_all(void)
 
 /* ------------------------------------ the engine, used as by the qdisc */
 
-/* A packet has left the engine, sent or dropped. */
-static void leave(struct sk_buff *skb, const struct entry *want, bool sent)
+/* As the module does it: a packet becomes a part of the last one of its flow. */
+static bool reframer_merge(const struct reframer_engine *e, struct sk_buff *last,
+			   struct sk_buff *skb)
 {
+	struct reframer_skb_cb *cb = reframer_skb_cb(last);
+	struct packet *first = (struct packet *)last;
 	struct packet *packet = (struct packet *)skb;
+
+	if (!packet->segment || packet->hash != first->hash ||
+	    cb->packets >= e->conf.burst ||
+	    last->cb.pkt_len + skb->cb.pkt_len > e->conf.burst_bytes)
+		return false;
+	cb->packets++;
+	cb->memory += reframer_skb_cb(skb)->memory;
+	last->cb.pkt_len += skb->cb.pkt_len;
+	while (first->next)
+		first = first->next;
+	first->next = packet;
+	return true;
+}
+
+/*
+ * A packet has left the engine, sent or dropped, with those that were merged into it.
+ * Returns how many.
+ */
+static int leave(struct sk_buff *skb, const struct entry *want, bool sent)
+{
+	struct packet *packet = (struct packet *)skb, *next;
+	int packets = reframer_packets(skb), n = 0;
 
 	check(packet == want->packet, "wrong packet");
 	check(!skb->next, "a packet still has a successor");
 	same(reframer_skb_cb(skb)->hash, want->hash);
-	t.hash_out[packet->hash]++;
-	if (sent) {
-		check(packet->number >= t.hash_next[packet->hash],
-		      "packet %llu of hash %08x out of order",
-		      packet->number, want->hash);
-		t.hash_next[packet->hash] = packet->number + 1;
+	for (; packet; packet = next, n++) {
+		t.hash_out[packet->hash]++;
+		if (sent) {
+			check(packet->number >= t.hash_next[packet->hash],
+			      "packet %llu of hash %08x out of order",
+			      packet->number, want->hash);
+			t.hash_next[packet->hash] = packet->number + 1;
+		}
+		next = packet->next;
+		free(packet);
 	}
-	free(packet);
+	same(packets, n);
+	return n;
 }
 
 static bool reframer_timer_queued(const struct reframer_engine *e)
@@ -1277,18 +1372,19 @@ static void reframer_timer_arm(struct reframer_engine *e, u64 expires)
 	t.timer_latency = below(4) ? 0 : below(2 * (u64)t.e->conf.delay + 2);
 }
 
+/* Drop what is to be dropped first.  Returns how many packets that is. */
 static int evict(void)
 {
 	struct reframer_flow *victim;
 	struct sk_buff *skb;
 	struct entry want;
 	bool in_burst;
-	int slot;
+	int slot, n;
 
 	skb = reframer_drop(t.e, &victim);
 	if (!skb) {
 		check(!model_qlen(), "nothing to drop");
-		return NONE;
+		return 0;
 	}
 	if (!victim) {
 		same(model_qlen(), 1);
@@ -1297,7 +1393,7 @@ static int evict(void)
 		t.m.bypass.packet = NULL;
 		t.coverage[C_DROP_BYPASS]++;
 		t.dropped++;
-		return BYPASS;
+		return 1;
 	}
 	slot = slot_of(victim);
 	model_check_victim(slot);
@@ -1306,24 +1402,26 @@ static int evict(void)
 	if (in_burst)
 		t.coverage[t.m.sending == NONE ? C_BURST_DROPPED :
 					      C_DROP_IN_BURST]++;
-	leave(skb, &want, false);
-	t.dropped++;
-	return slot;
+	n = leave(skb, &want, false);
+	t.coverage[C_DROP_MERGED] += n > 1;
+	t.dropped += n;
+	return n;
 }
 
 static void overlimit(int slot)
 {
-	int packets = 0;
+	int packets = 0, n;
 
 	do {
 		t.coverage[model_over_limit() ? C_DROP_LIMIT :
 						C_DROP_MEMORY]++;
-		check(evict() != NONE, "over the limit with nothing");
-		packets++;
+		n = evict();
+		check(n, "over the limit with nothing");
+		packets += n;
 		check_all();
 	} while (packets < DROP_BATCH && (reframer_over_limit(t.e) ||
 					  reframer_over_memory(t.e)));
-	t.coverage[C_DROP_BATCH] += packets == DROP_BATCH;
+	t.coverage[C_DROP_BATCH] += packets >= DROP_BATCH;
 	t.coverage[C_DROP_NEW_FLOW] += t.m.queue[slot].n == 0;
 }
 
@@ -1359,7 +1457,7 @@ static void enqueue_flush(int hash, u32 len, u32 truesize,
 {
 	bool paid = truesize % 16 == 15;
 	struct packet *packet = calloc(1, sizeof(*packet));
-	struct entry entry = { packet, t.hash[hash], len, paid ? 0 : truesize };
+	struct entry entry = { packet, t.hash[hash], len, paid ? 0 : truesize, false };
 	u64 clock_reads = t.clock_reads;
 	bool needs_time, pressed, looks;
 	int slot;
@@ -1370,6 +1468,7 @@ static void enqueue_flush(int hash, u32 len, u32 truesize,
 	packet->skb.cb.pkt_len = len;
 	packet->hash = hash;
 	packet->number = t.hash_in[hash]++;
+	packet->segment = t.e->conf.coalesce && below(4);
 	t.packets++;
 
 	if (t.m.aside.now && !model_qlen() && !(t.crowded && !below(16))) {
@@ -1558,7 +1657,7 @@ static void change(const struct reframer_config *conf)
 	e->conf = *conf;
 	reframer_configure(e);
 	while (reframer_over_limit(e) || reframer_over_memory(e)) {
-		check(evict() != NONE, "over the limit with nothing");
+		check(evict(), "over the limit with nothing");
 		check_all();
 		t.coverage[C_DROP_CHANGE]++;
 	}
@@ -1594,7 +1693,7 @@ static void reset(void)
 	t.timer_queued = false;
 	t.e->armed = false;
 	t.m.armed = false;
-	while (evict() != NONE)
+	while (evict())
 		t.coverage[C_DROP_RESET]++;
 	check_all();
 }

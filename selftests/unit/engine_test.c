@@ -52,6 +52,7 @@ static struct reframer_config random_config(u32 flows)
 				     32 << 20, 1U << 31),
 		.flows = flows,
 		.adaptive = PICK(0, 0, 1),
+		.coalesce = below(2),
 	};
 
 	if (!below(10))
