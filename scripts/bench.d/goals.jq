@@ -18,6 +18,10 @@ def instructions(load; config): of("\(load): cost of a packet"; config) | . * 10
 def to_rival(load; config): instructions(load; config) / ([instructions(load;
 	"slot 256 packets fq_codel quantum 60000", "slot 512 packets fq_codel quantum 60000",
 	"pfifo + receivers 256 packets")?] | min) | r;
+# Of the first router's own work, of pfifo's
+def router(trains; config): value("udp, 16 trains: cost of a packet"; "tester alone") as $tester |
+	(value("router, \(trains) trains: cost of a packet"; config) - $tester) /
+	(value("router, \(trains) trains: cost of a packet"; "pfifo") - $tester) | r;
 def web(load): of("\(load): throughput"; "reframer") | r;
 def alone: of("merged, 1M x 64: throughput of a receiver with a CPU of its own";
 	"reframer") | r;
@@ -91,6 +95,10 @@ goal("chain-cost"; "the same between the routers, 16 trains"; "most"; 0.5;
 	instructions("tcp tso, 16 trains"; "reframer delay 256 packets + in the chain");
 	"delay of 1024 packets \(
 	instructions("tcp tso, 16 trains"; "reframer delay 1024 packets + in the chain"))"),
+goal("chain-cost"; "what the first router itself does, which has the qdisc, 16 trains"; "most"; 0.7;
+	router(16; "reframer delay 256 packets");
+	"`nocoalesce` \(router(16; "reframer delay 256 packets nocoalesce"))",
+	"netem slot \(router(16; "slot 256 packets fq_codel quantum 60000"))"),
 goal("chain-cost"; "TCP without TSO, 16 trains"; "most"; 0.65;
 	instructions("tcp, 16 trains"; "reframer delay 256 packets"); empty),
 goal("chain-cost"; "TCP without TSO, 64 trains"; "most"; 0.85;
