@@ -213,6 +213,31 @@ test_link_down_and_up() {
 	timely "$WHOLE"
 }
 
+# Some drivers reset the card when these change: what is held may be lost, and is counted.
+test_rings_and_interrupts_change() {
+	local change
+
+	for change in "-G tx0 tx 512" "-C tx0 rx-usecs 20"; do
+		WHAT="ethtool $change"
+		reframer "$HOLD"
+		each
+		capture
+		send -F 16 -n "$EACH"
+		# shellcheck disable=SC2086 # words
+		in_tx ethtool $change >/dev/null 2>&1 || diag "$WHAT is not possible"
+		wait_for "the link is up" carrier
+		wait_drained
+		arrived
+		show
+		diag "$WHAT: $(jq -c '.[0].reframer.drops.reset' <<<"$QS") packets lost"
+		expect accounted empty_now '.r.packets_out == .cap.packets' \
+			'.r.drops.reset + .cap.packets == .gen.packets'
+		some
+		timely "$WHOLE"
+		qdisc del dev tx0 root
+	done
+}
+
 # features WORDS: of ethtool -K
 features() {
 	# shellcheck disable=SC2086 # words
