@@ -24,4 +24,17 @@
 #define REFRAMER_FLOWS_MIN		8
 #define REFRAMER_FLOWS_MAX		65536
 
+/* The default of `coalesce` depends on where the qdisc is. */
+static const struct reframer_config reframer_defaults = {
+	.delay		= REFRAMER_DELAY_DEFAULT,
+	.slack		= REFRAMER_SLACK_AUTO,
+	.burst		= REFRAMER_BURST_DEFAULT,
+	.burst_bytes	= REFRAMER_BURST_BYTES_DEFAULT,
+	.limit		= REFRAMER_LIMIT_DEFAULT,
+	.memory_limit	= REFRAMER_MEMORY_LIMIT_DEFAULT,
+	.flows		= REFRAMER_FLOWS_DEFAULT,
+	.adaptive	= 1,
+	.push		= 1,
+};
+
 #endif

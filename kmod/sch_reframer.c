@@ -671,19 +671,9 @@ static int reframer_init(struct Qdisc *sch, struct nlattr *opt,
 	qdisc_watchdog_init(&q->watchdog, sch);
 	hrtimer_update_function(&q->watchdog.timer, reframer_watchdog);
 
-	e->conf = (struct reframer_config) {
-		.delay		= REFRAMER_DELAY_DEFAULT,
-		.slack		= REFRAMER_SLACK_AUTO,
-		.burst		= REFRAMER_BURST_DEFAULT,
-		.burst_bytes	= REFRAMER_BURST_BYTES_DEFAULT,
-		.limit		= REFRAMER_LIMIT_DEFAULT,
-		.memory_limit	= REFRAMER_MEMORY_LIMIT_DEFAULT,
-		.flows		= REFRAMER_FLOWS_DEFAULT,
-		.adaptive	= 1,
-		.push		= 1,
-		/* a default qdisc, without a handle, is at the root or below mq */
-		.coalesce	= !sch->handle || reframer_may_coalesce(sch),
-	};
+	e->conf = reframer_defaults;
+	/* a default qdisc, without a handle, is at the root or below mq */
+	e->conf.coalesce = !sch->handle || reframer_may_coalesce(sch);
 	get_random_bytes(&q->secret, sizeof(q->secret));
 	if (opt) {
 		err = reframer_parse(sch, &e->conf, opt, extack);

@@ -1400,15 +1400,7 @@ static const struct option options[] = {
 
 int main(int argc, char **argv)
 {
-	struct reframer_config conf = {
-		.slack		= REFRAMER_SLACK_AUTO,
-		.burst_bytes	= REFRAMER_BURST_BYTES_DEFAULT,
-		.limit		= REFRAMER_LIMIT_DEFAULT,
-		.memory_limit	= REFRAMER_MEMORY_LIMIT_DEFAULT,
-		.flows		= REFRAMER_FLOWS_DEFAULT,
-		.adaptive	= 1,
-		.push		= 1,
-	};
+	struct reframer_config conf = reframer_defaults;
 	struct list lists[LISTS] = {
 		[DELAYS] = { { 16 * US, 32 * US, 64 * US, 128 * US, 256 * US, 512 * US,
 			       1000 * US }, 7 },

@@ -201,16 +201,7 @@ static void fuzz_operation(void)
 static void fuzz_one(const u8 *data, size_t len)
 {
 	static const u32 flows[] = { 8, 16, 32, FLOWS_MAX };
-	struct reframer_config conf = {
-		.delay = REFRAMER_DELAY_DEFAULT,
-		.slack = REFRAMER_DELAY_DEFAULT / REFRAMER_SLACK_DIVISOR,
-		.burst = REFRAMER_BURST_DEFAULT,
-		.burst_bytes = REFRAMER_BURST_BYTES_DEFAULT,
-		.limit = LIMIT_MAX,
-		.memory_limit = REFRAMER_MEMORY_LIMIT_DEFAULT,
-		.adaptive = 1,
-		.push = 1,
-	};
+	struct reframer_config conf = reframer_defaults;
 	int i;
 
 	input.at = data;
@@ -218,6 +209,8 @@ static void fuzz_one(const u8 *data, size_t len)
 	random_seed = 0;
 	memset(t.coverage, 0, sizeof(t.coverage));
 	t.clock = 1000000000;
+	conf.slack = conf.delay / REFRAMER_SLACK_DIVISOR;
+	conf.limit = LIMIT_MAX;
 	conf.flows = flows[input_byte() % ARRAY_SIZE(flows)];
 	fuzz_hashes(input_byte());
 	fuzz_options(&conf, false);

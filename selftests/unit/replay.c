@@ -467,16 +467,13 @@ static void run(const struct traffic *t, enum predictor which, u32 slack)
 		.guess = calloc(t->flows, sizeof(*r.guess)),
 		.holds = calloc(t->n, sizeof(*r.holds)),
 		.now = US,
-		.e.conf = {
-			.delay = delay, .slack = slack,
-			.burst = burst_max,
-			.burst_bytes = REFRAMER_BURST_BYTES_DEFAULT,
-			.limit = REFRAMER_LIMIT_DEFAULT,
-			.memory_limit = REFRAMER_MEMORY_LIMIT_DEFAULT,
-			.flows = REFRAMER_FLOWS_DEFAULT,
-			.adaptive = which == SHIPPED, .push = !t->nopush && !nopush,
-		},
+		.e.conf = reframer_defaults,
 	};
+	r.e.conf.delay = delay;
+	r.e.conf.slack = slack;
+	r.e.conf.burst = burst_max;
+	r.e.conf.adaptive = which == SHIPPED;
+	r.e.conf.push = !t->nopush && !nopush;
 	sets = reframer_sets(&r.e.conf) * sizeof(*r.e.sets);
 	slots = r.e.conf.flows * sizeof(*r.e.flows);
 	r.e.sets = aligned_alloc(64, sets);
