@@ -663,6 +663,7 @@ run_one() {
 		;;
 	4)
 		echo "ok $TEST_NR $title # SKIP $(<"$TMP/skip")"
+		unpair
 		;;
 	*)
 		echo "not ok $TEST_NR $title"
