@@ -15,7 +15,8 @@ def rival(trains):
 	[chain(trains; "slot 64us fq_codel quantum 60000", "slot 128us fq_codel quantum 60000")] | max;
 # Instructions of a load, relative to pfifo, and to the best of the others
 def instructions(load; config): of("\(load): cost of a packet"; config) | . * 1000 | round / 1000;
-def to_rival(load; config): instructions(load; config) / ([instructions(load;
+def to_rival(load; config): load as $load |
+	instructions($load; config) / ([instructions($load;
 	"slot 256 packets fq_codel quantum 60000", "slot 512 packets fq_codel quantum 60000",
 	"pfifo + receivers 256 packets")?] | min) | r;
 # Of the first router's own work, of pfifo's
