@@ -686,9 +686,9 @@ static bool model_merges(int slot, const struct entry *new)
 
 	if (!new->packet->segment || !q->n)
 		return false;
-	last = &q->entry[q->n - 1];
-	while (last->merged)
-		last--, n++;
+	while (q->entry[q->n - n].merged)
+		n++;
+	last = &q->entry[q->n - n];	/* with those merged into it: n packets */
 	if (last->packet->hash != new->packet->hash || n >= (int)c->burst ||
 	    bytes_of(last, n) + new->len > c->burst_bytes)
 		return false;
