@@ -240,7 +240,7 @@ test_vm() {
 	host
 	in_tx ip tuntap add dev vnet0 mode tap vnet_hdr
 	ip -n "$TX" -batch - <<-END
-		link add br0 up type bridge
+		link add br0 up type bridge mcast_snooping 0
 		link set eth0 master br0
 		link set vnet0 master br0 up
 		link set eth0 type bridge_slave learning off
@@ -415,7 +415,7 @@ test_default_qdisc() {
 	ip -n "$TX" -batch - <<-END
 		link add ifb1 up type ifb
 		link add ifb2 up numtxqueues 4 type ifb
-		link add br0 up type bridge
+		link add br0 up type bridge mcast_snooping 0
 		link add link eth1 name eth1.5 up type vlan id 5
 		link set vnet0 up
 	END
