@@ -26,34 +26,18 @@
 
 #define REFRAMER_UDP_SEGMENTS	64U	/* as UDP_GRO_CNT_MAX */
 
-/* A packet that may be a segment of a GSO packet: offsets from its data, in bytes */
-struct reframer_segment {
-	unsigned int network;
-	unsigned int transport;
-	unsigned int payload;
-	unsigned int len;		/* of the payload */
-	u8 protocol;
-	bool ipv6;
-};
+/*
+ * A GSO packet in the making is the first packet, which the others join.  In its
+ * reframer_skb_cb.segment is where all have their headers and how long their payloads
+ * are; the last one in its list of fragments is in skb->prev.
+ */
+#define REFRAMER_GSO_FRAGLIST	BIT(0)	/* the device takes lists of fragments */
+#define REFRAMER_GSO_MANGLEID	BIT(1)	/* the device can keep IPv4 IDs the same */
+#define REFRAMER_GSO_FIXED_ID	BIT(2)	/* all have the same IPv4 ID */
+#define REFRAMER_GSO_COMPLETE	BIT(3)	/* no other may follow */
 
-/* A GSO packet in the making */
-struct reframer_gso {
-	struct reframer_segment first;
-	struct sk_buff *skb;		/* the first packet, which the others join */
-	struct sk_buff *last;		/* in its list of fragments */
-	netdev_features_t features;	/* of the device, for such packets */
-	unsigned int too_long;		/* bytes that it must not reach */
-	unsigned int segments;
-	bool fixed_id;			/* all have the same IPv4 ID */
-	bool complete;			/* no other may follow */
-};
-
-/* What is kept of it in the bytes of skb->cb: reframer_skb_cb.gso, a mask */
-#define REFRAMER_GSO_IPV6	BIT(0)
-#define REFRAMER_GSO_UDP	BIT(1)
-#define REFRAMER_GSO_FIXED_ID	BIT(2)
-#define REFRAMER_GSO_COMPLETE	BIT(3)
-#define REFRAMER_GSO_FRAGLIST	BIT(4)	/* the device takes lists of fragments */
+/* Bytes before the header of IP, at most: so the offsets fit into a byte. */
+#define REFRAMER_LINK_MAX	128
 
 static inline struct iphdr *
 reframer_ip(const struct sk_buff *skb, const struct reframer_segment *seg)
@@ -96,9 +80,7 @@ static inline bool reframer_parse_ipv4(const struct sk_buff *skb,
 	const struct iphdr *ip = reframer_ip(skb, seg);
 
 	if (skb_headlen(skb) < seg->network + sizeof(*ip) ||
-	    ip->version != 4 || ip->ihl != 5 || ip_is_fragment(ip) ||
-	    ntohs(ip->tot_len) != skb->len - seg->network ||
-	    ip_fast_csum(ip, 5))
+	    ip->version != 4 || ip->ihl != 5 || ip_is_fragment(ip))
 		return false;
 	seg->transport = seg->network + sizeof(*ip);
 	seg->protocol = ip->protocol;
@@ -110,49 +92,43 @@ static inline bool reframer_parse_ipv6(const struct sk_buff *skb,
 {
 	const struct ipv6hdr *ip = reframer_ipv6(skb, seg);
 
-	if (skb_headlen(skb) < seg->network + sizeof(*ip) || ip->version != 6 ||
-	    ntohs(ip->payload_len) != skb->len - seg->network - sizeof(*ip))
+	if (skb_headlen(skb) < seg->network + sizeof(*ip) || ip->version != 6)
 		return false;
 	seg->transport = seg->network + sizeof(*ip);
 	seg->protocol = ip->nexthdr;
 	return true;
 }
 
-static inline bool reframer_parse_tcp(const struct sk_buff *skb,
-				      struct reframer_segment *seg)
-{
-	const struct tcphdr *th = reframer_tcp(skb, seg);
-
-	if (skb_headlen(skb) < seg->transport + sizeof(*th) || th->doff < 5 ||
-	    th->syn || th->rst || th->urg || th->cwr)
-		return false;
-	seg->payload = seg->transport + th->doff * 4;
-	return skb_headlen(skb) >= seg->payload;
-}
-
-static inline bool reframer_parse_udp(const struct sk_buff *skb,
-				      struct reframer_segment *seg)
-{
-	const struct udphdr *uh = reframer_udp(skb, seg);
-
-	seg->payload = seg->transport + sizeof(*uh);
-	return skb_headlen(skb) >= seg->payload && uh->check &&
-	       ntohs(uh->len) == skb->len - seg->transport;
-}
-
-/* Is the packet one of those that can be merged? */
-static inline bool reframer_parse_segment(struct sk_buff *skb,
+static inline bool reframer_parse_network(const struct sk_buff *skb,
 					  struct reframer_segment *seg)
 {
-	if (!reframer_is_plain(skb) || skb_network_offset(skb) < 0)
+	int network = skb_network_offset(skb);
+
+	if (network < 0 || network > REFRAMER_LINK_MAX)
 		return false;
-	seg->network = skb_network_offset(skb);
+	seg->network = network;
 	seg->ipv6 = skb->protocol == htons(ETH_P_IPV6);
 	if (seg->ipv6 ? !reframer_parse_ipv6(skb, seg) :
 	    skb->protocol != htons(ETH_P_IP) || !reframer_parse_ipv4(skb, seg))
 		return false;
-	if (seg->protocol == IPPROTO_TCP ? !reframer_parse_tcp(skb, seg) :
-	    seg->protocol != IPPROTO_UDP || !reframer_parse_udp(skb, seg))
+	return seg->protocol == IPPROTO_TCP || seg->protocol == IPPROTO_UDP;
+}
+
+static inline bool reframer_parse_transport(const struct sk_buff *skb,
+					    struct reframer_segment *seg)
+{
+	const struct tcphdr *th = reframer_tcp(skb, seg);
+
+	seg->payload = seg->transport;
+	if (seg->protocol == IPPROTO_UDP) {
+		seg->payload += sizeof(struct udphdr);
+	} else {
+		if (skb_headlen(skb) < seg->transport + sizeof(*th) ||
+		    th->doff < 5 || th->syn || th->rst || th->urg || th->cwr)
+			return false;
+		seg->payload += th->doff * 4;
+	}
+	if (skb_headlen(skb) < seg->payload || skb->len - seg->payload > U16_MAX)
 		return false;
 	seg->len = skb->len - seg->payload;
 	return seg->len;
@@ -208,6 +184,23 @@ static inline bool reframer_checksum_is_right(const struct sk_buff *skb,
 	return false;
 }
 
+/* Is the packet whole: its lengths, and its checksums?  UDP must have one. */
+static inline bool reframer_is_right(const struct sk_buff *skb,
+				     const struct reframer_segment *seg)
+{
+	unsigned int len = skb->len - seg->transport;
+
+	if (seg->ipv6 ? ntohs(reframer_ipv6(skb, seg)->payload_len) != len :
+	    ntohs(reframer_ip(skb, seg)->tot_len) != skb->len - seg->network ||
+	    ip_fast_csum(reframer_ip(skb, seg), 5))
+		return false;
+	if (seg->protocol == IPPROTO_UDP &&
+	    (ntohs(reframer_udp(skb, seg)->len) != len ||
+	     !reframer_udp(skb, seg)->check))
+		return false;
+	return reframer_checksum_is_right(skb, seg);
+}
+
 /* What is known of both packets besides their bytes */
 static inline bool reframer_same_metadata(const struct sk_buff *a,
 					  const struct sk_buff *b)
@@ -231,206 +224,190 @@ static inline bool reframer_same_metadata(const struct sk_buff *a,
  * IPv4 IDs must count up, or be all the same if the packet cannot be fragmented and
  * the device can keep them so.  The second packet decides.
  */
-static inline bool reframer_id_follows(const struct reframer_gso *gso, __be16 id)
+static inline bool reframer_id_follows(const struct sk_buff *gso,
+				       const struct iphdr *a, const struct iphdr *b)
 {
-	const struct iphdr *first = reframer_ip(gso->skb, &gso->first);
-	u16 step = ntohs(id) - ntohs(first->id);
+	const struct reframer_segment *seg = &reframer_skb_cb(gso)->segment;
+	u16 step = ntohs(b->id) - ntohs(a->id), packets = reframer_packets(gso);
 
-	if (gso->segments > 1)
-		return step == (gso->fixed_id ? 0 : gso->segments);
+	if (packets > 1)
+		return step == (seg->flags & REFRAMER_GSO_FIXED_ID ? 0 : packets);
 	return step == 1 ||
-	       (!step && gso->first.protocol == IPPROTO_TCP &&
-		first->frag_off & htons(IP_DF) &&
-		gso->features & NETIF_F_TSO_MANGLEID);
+	       (!step && seg->protocol == IPPROTO_TCP &&
+		a->frag_off & htons(IP_DF) && seg->flags & REFRAMER_GSO_MANGLEID);
 }
 
-static inline bool reframer_ip_follows(const struct reframer_gso *gso,
+static inline bool reframer_ip_follows(const struct sk_buff *gso,
 				       const struct sk_buff *skb)
 {
-	const struct iphdr *a = reframer_ip(gso->skb, &gso->first);
-	const struct iphdr *b = reframer_ip(skb, &gso->first);
+	const struct reframer_segment *seg = &reframer_skb_cb(gso)->segment;
+	const struct iphdr *a = reframer_ip(gso, seg), *b = reframer_ip(skb, seg);
 
-	return a->saddr == b->saddr && a->daddr == b->daddr && a->tos == b->tos &&
-	       a->ttl == b->ttl && a->frag_off == b->frag_off &&
-	       reframer_id_follows(gso, b->id);
+	return *(__be16 *)a == *(__be16 *)b &&	/* version, length, TOS */
+	       a->frag_off == b->frag_off && a->ttl == b->ttl &&
+	       a->protocol == b->protocol &&
+	       a->saddr == b->saddr && a->daddr == b->daddr &&
+	       reframer_id_follows(gso, a, b);
 }
 
-static inline bool reframer_ipv6_follows(const struct reframer_gso *gso,
+static inline bool reframer_ipv6_follows(const struct sk_buff *gso,
 					 const struct sk_buff *skb)
 {
-	const struct ipv6hdr *a = reframer_ipv6(gso->skb, &gso->first);
-	const struct ipv6hdr *b = reframer_ipv6(skb, &gso->first);
+	const struct reframer_segment *seg = &reframer_skb_cb(gso)->segment;
+	const struct ipv6hdr *a = reframer_ipv6(gso, seg);
+	const struct ipv6hdr *b = reframer_ipv6(skb, seg);
 
-	return ipv6_addr_equal(&a->saddr, &b->saddr) &&
-	       ipv6_addr_equal(&a->daddr, &b->daddr) &&
-	       *(__be32 *)a == *(__be32 *)b &&	/* traffic class, flow label */
-	       a->hop_limit == b->hop_limit;
+	return *(__be32 *)a == *(__be32 *)b &&	/* version, class, flow label */
+	       a->nexthdr == b->nexthdr && a->hop_limit == b->hop_limit &&
+	       ipv6_addr_equal(&a->saddr, &b->saddr) &&
+	       ipv6_addr_equal(&a->daddr, &b->daddr);
 }
 
-static inline bool reframer_tcp_follows(const struct reframer_gso *gso,
+static inline bool reframer_tcp_follows(const struct sk_buff *gso,
 					const struct sk_buff *skb)
 {
-	const struct tcphdr *a = reframer_tcp(gso->skb, &gso->first);
-	const struct tcphdr *b = reframer_tcp(skb, &gso->first);
+	const struct reframer_segment *seg = &reframer_skb_cb(gso)->segment;
+	const struct tcphdr *a = reframer_tcp(gso, seg), *b = reframer_tcp(skb, seg);
+	unsigned int options = seg->payload - seg->transport - sizeof(*a);
 
 	return a->source == b->source && a->dest == b->dest &&
-	       ntohl(b->seq) - ntohl(a->seq) == gso->segments * gso->first.len &&
+	       ntohl(b->seq) - ntohl(a->seq) == reframer_packets(gso) * seg->len &&
 	       a->ack_seq == b->ack_seq && a->urg_ptr == b->urg_ptr &&
 	       /* flags, window and the length of the header */
 	       !((tcp_flag_word(a) ^ tcp_flag_word(b)) &
 		 ~(TCP_FLAG_FIN | TCP_FLAG_PSH)) &&
-	       !memcmp(a + 1, b + 1, gso->first.payload - gso->first.transport -
-				     sizeof(*a));
+	       (!options || !memcmp(a + 1, b + 1, options));
 }
 
-static inline bool reframer_udp_follows(const struct reframer_gso *gso,
+static inline bool reframer_udp_follows(const struct sk_buff *gso,
 					const struct sk_buff *skb)
 {
-	const struct udphdr *a = reframer_udp(gso->skb, &gso->first);
-	const struct udphdr *b = reframer_udp(skb, &gso->first);
+	const struct reframer_segment *seg = &reframer_skb_cb(gso)->segment;
+	const struct udphdr *a = reframer_udp(gso, seg), *b = reframer_udp(skb, seg);
 
 	return a->source == b->source && a->dest == b->dest;
 }
 
 /* Must the packet be the last one of a GSO packet? */
-static inline bool reframer_ends_gso(const struct reframer_gso *gso,
-				     const struct sk_buff *skb,
+static inline bool reframer_ends_gso(const struct sk_buff *skb,
 				     const struct reframer_segment *seg)
 {
-	const struct tcphdr *th = reframer_tcp(skb, seg);
-
-	return seg->len < gso->first.len ||
-	       (seg->protocol == IPPROTO_TCP && (th->fin || th->psh));
+	return skb->len - seg->payload < seg->len ||
+	       (seg->protocol == IPPROTO_TCP &&
+		tcp_flag_word(reframer_tcp(skb, seg)) &
+		(TCP_FLAG_FIN | TCP_FLAG_PSH));
 }
 
 /* The type of the GSO packet, SKB_GSO_* */
-static inline unsigned int reframer_gso_type(const struct reframer_gso *gso)
+static inline unsigned int reframer_gso_type(const struct reframer_segment *seg)
 {
-	if (gso->first.protocol == IPPROTO_UDP)
+	if (seg->protocol == IPPROTO_UDP)
 		return SKB_GSO_UDP_L4;
-	if (gso->first.ipv6)
+	if (seg->ipv6)
 		return SKB_GSO_TCPV6;
-	return gso->fixed_id ? SKB_GSO_TCPV4 | SKB_GSO_TCP_FIXEDID : SKB_GSO_TCPV4;
+	return seg->flags & REFRAMER_GSO_FIXED_ID ?
+	       SKB_GSO_TCPV4 | SKB_GSO_TCP_FIXEDID : SKB_GSO_TCPV4;
 }
 
-/* The length that it must not reach: for the header of IP, and for the device */
-static inline unsigned int reframer_too_long(const struct reframer_gso *gso)
+static inline bool reframer_device_takes(const struct reframer_segment *seg,
+					 netdev_features_t features)
 {
-	return min_t(unsigned int, gso->first.network + U16_MAX + 1,
-		     netif_get_gso_max_size(gso->skb->dev, gso->skb));
+	return features & NETIF_F_SG && net_gso_ok(features, reframer_gso_type(seg));
 }
 
-/* Begin a GSO packet with @skb; false if nothing may join it. */
-static inline bool reframer_begin_gso(struct reframer_gso *gso,
-				      struct sk_buff *skb)
+/*
+ * Begin a GSO packet with @skb; false if nothing may join it.  Many a device takes none
+ * of TCP or of UDP: this is asked first.
+ */
+static inline bool reframer_begin_gso(struct sk_buff *skb)
 {
-	gso->skb = skb;
-	gso->last = NULL;
-	gso->segments = 1;
-	gso->fixed_id = false;
-	gso->complete = false;
-	if (!reframer_parse_segment(skb, &gso->first) ||
-	    gso->first.payload > U8_MAX ||
-	    reframer_ends_gso(gso, skb, &gso->first))
+	struct reframer_segment *seg = &reframer_skb_cb(skb)->segment;
+	netdev_features_t features = READ_ONCE(skb->dev->features);
+
+	seg->flags = 0;
+	if (!reframer_parse_network(skb, seg) ||
+	    !reframer_device_takes(seg, features) || !reframer_is_plain(skb) ||
+	    !reframer_parse_transport(skb, seg) || reframer_ends_gso(skb, seg))
 		return false;
-	/* without what the core takes back for GSO packets */
-	gso->features = netif_skb_features(skb) & ~skb->dev->gso_partial_features;
-	if (!(gso->features & NETIF_F_SG) ||
-	    !net_gso_ok(gso->features, reframer_gso_type(gso)))
+	/* of the device for this packet, without what the core takes back for GSO */
+	features = netif_skb_features(skb) & ~skb->dev->gso_partial_features;
+	if (!reframer_device_takes(seg, features))
 		return false;
-	gso->too_long = reframer_too_long(gso);
+	if (features & NETIF_F_FRAGLIST)
+		seg->flags |= REFRAMER_GSO_FRAGLIST;
+	if (features & NETIF_F_TSO_MANGLEID)
+		seg->flags |= REFRAMER_GSO_MANGLEID;
+	skb->prev = NULL;
 	return true;
-}
-
-static inline void reframer_save_gso(const struct reframer_gso *gso)
-{
-	struct reframer_skb_cb *cb = reframer_skb_cb(gso->skb);
-
-	cb->packets = gso->segments;
-	cb->segment_len = gso->first.len;
-	cb->network = gso->first.network;
-	cb->payload = gso->first.payload;
-	cb->gso = (gso->first.ipv6 ? REFRAMER_GSO_IPV6 : 0) |
-		  (gso->first.protocol == IPPROTO_UDP ? REFRAMER_GSO_UDP : 0) |
-		  (gso->fixed_id ? REFRAMER_GSO_FIXED_ID : 0) |
-		  (gso->complete ? REFRAMER_GSO_COMPLETE : 0) |
-		  (gso->features & NETIF_F_FRAGLIST ? REFRAMER_GSO_FRAGLIST : 0);
-	gso->skb->prev = gso->last;
-}
-
-/* Go on with a GSO packet of two segments or more. */
-static inline void reframer_load_gso(struct reframer_gso *gso,
-				     struct sk_buff *skb)
-{
-	const struct reframer_skb_cb *cb = reframer_skb_cb(skb);
-
-	gso->first.network = cb->network;
-	gso->first.payload = cb->payload;
-	gso->first.len = cb->segment_len;
-	gso->first.ipv6 = cb->gso & REFRAMER_GSO_IPV6;
-	gso->first.protocol = cb->gso & REFRAMER_GSO_UDP ? IPPROTO_UDP : IPPROTO_TCP;
-	gso->first.transport = cb->network + (gso->first.ipv6 ?
-					      sizeof(struct ipv6hdr) :
-					      sizeof(struct iphdr));
-	gso->skb = skb;
-	gso->last = skb->prev;
-	gso->features = cb->gso & REFRAMER_GSO_FRAGLIST ? NETIF_F_FRAGLIST : 0;
-	gso->segments = cb->packets;
-	gso->fixed_id = cb->gso & REFRAMER_GSO_FIXED_ID;
-	gso->complete = cb->gso & REFRAMER_GSO_COMPLETE;
-	gso->too_long = reframer_too_long(gso);
 }
 
 /*
  * Can the payload be handed over as fragments?  Its linear part can if it is in a page.
  * Behind a list of fragments there is no room for more.
  */
-static inline bool reframer_fits_in_frags(const struct reframer_gso *gso,
-					  const struct sk_buff *skb,
-					  const struct reframer_segment *seg)
+static inline bool reframer_fits_in_frags(const struct sk_buff *gso,
+					  const struct sk_buff *skb)
 {
-	bool linear = skb_headlen(skb) > seg->payload;
+	bool linear = skb_headlen(skb) > reframer_skb_cb(gso)->segment.payload;
 
-	return !gso->last && (skb->head_frag || !linear) &&
-	       skb_shinfo(gso->skb)->nr_frags + skb_shinfo(skb)->nr_frags +
-	       linear <= MAX_SKB_FRAGS;
+	return !gso->prev && (skb->head_frag || !linear) &&
+	       skb_shinfo(gso)->nr_frags + skb_shinfo(skb)->nr_frags + linear <=
+	       MAX_SKB_FRAGS;
 }
 
-/* Is there room for @skb, in a form that the device can take? */
-static inline bool reframer_has_room(const struct reframer_gso *gso,
-				     const struct sk_buff *skb,
-				     const struct reframer_segment *seg)
+/*
+ * Is there room for @skb, in a form that the device can take?  The length must fit into
+ * the header of IP, too.
+ */
+static inline bool reframer_has_room(const struct sk_buff *gso,
+				     const struct sk_buff *skb)
 {
+	const struct reframer_segment *seg = &reframer_skb_cb(gso)->segment;
 	unsigned int max_segments = READ_ONCE(skb->dev->gso_max_segs);
+	unsigned int len = gso->len + skb->len - seg->payload;
 
 	if (seg->protocol == IPPROTO_UDP)
 		max_segments = min(max_segments, REFRAMER_UDP_SEGMENTS);
-	return gso->segments < max_segments &&
-	       gso->skb->len + seg->len < gso->too_long &&
-	       (gso->features & NETIF_F_FRAGLIST ||
-		reframer_fits_in_frags(gso, skb, seg));
+	return reframer_packets(gso) < max_segments &&
+	       len <= seg->network + U16_MAX &&
+	       len < netif_get_gso_max_size(skb->dev, skb) &&
+	       (seg->flags & REFRAMER_GSO_FRAGLIST ||
+		reframer_fits_in_frags(gso, skb));
 }
 
-/* May @skb, whose payload is @seg, be the next segment? */
-static inline bool reframer_follows(const struct reframer_gso *gso,
-				    struct sk_buff *skb,
-				    struct reframer_segment *seg)
+/* Is the payload where it must be, and not longer than that of the first packet? */
+static inline bool reframer_payload_fits(const struct sk_buff *skb,
+					 const struct reframer_segment *seg)
 {
-	const struct reframer_segment *first = &gso->first;
+	return skb_network_offset(skb) == seg->network &&
+	       skb_headlen(skb) >= seg->payload && skb->len > seg->payload &&
+	       skb->len - seg->payload <= seg->len;
+}
 
-	return reframer_parse_segment(skb, seg) &&
-	       seg->network == first->network && seg->payload == first->payload &&
-	       seg->protocol == first->protocol && seg->len <= first->len &&
-	       reframer_same_metadata(gso->skb, skb) &&
-	       !memcmp(gso->skb->data, skb->data, first->network) &&
-	       (first->ipv6 ? reframer_ipv6_follows(gso, skb) :
-			      reframer_ip_follows(gso, skb)) &&
-	       (first->protocol == IPPROTO_TCP ? reframer_tcp_follows(gso, skb) :
-						 reframer_udp_follows(gso, skb)) &&
-	       reframer_has_room(gso, skb, seg) &&
-	       (gso->segments > 1 ||
-		reframer_checksum_is_right(gso->skb, first)) &&
-	       reframer_checksum_is_right(skb, seg);
+static inline bool reframer_same_link(const struct sk_buff *a, const struct sk_buff *b,
+				      unsigned int len)
+{
+	if (len == ETH_HLEN)
+		return !compare_ether_header(a->data, b->data);
+	return !memcmp(a->data, b->data, len);
+}
+
+/* May @skb be the next segment? */
+static inline bool reframer_follows(const struct sk_buff *gso, struct sk_buff *skb)
+{
+	const struct reframer_segment *seg = &reframer_skb_cb(gso)->segment;
+
+	return !(seg->flags & REFRAMER_GSO_COMPLETE) &&
+	       reframer_is_plain(skb) && reframer_same_metadata(gso, skb) &&
+	       reframer_payload_fits(skb, seg) &&
+	       reframer_same_link(gso, skb, seg->network) &&
+	       (seg->ipv6 ? reframer_ipv6_follows(gso, skb) :
+			    reframer_ip_follows(gso, skb)) &&
+	       (seg->protocol == IPPROTO_TCP ? reframer_tcp_follows(gso, skb) :
+					       reframer_udp_follows(gso, skb)) &&
+	       reframer_has_room(gso, skb) &&
+	       (reframer_packets(gso) > 1 || reframer_is_right(gso, seg)) &&
+	       reframer_is_right(skb, seg);
 }
 
 /*
@@ -438,16 +415,16 @@ static inline bool reframer_follows(const struct reframer_gso *gso,
  * truesize, is handed over with it.
  */
 static inline void reframer_move_to_frags(struct sk_buff *to, struct sk_buff *skb,
-					  const struct reframer_segment *seg)
+					  unsigned int headers)
 {
 	struct skb_shared_info *all = skb_shinfo(to), *own = skb_shinfo(skb);
-	unsigned int linear = skb_headlen(skb) - seg->payload, rest;
+	unsigned int linear = skb_headlen(skb) - headers, rest;
 
 	if (linear) {
 		struct page *page = virt_to_head_page(skb->head);
 
 		skb_frag_fill_page_desc(&all->frags[all->nr_frags++], page,
-					skb->data + seg->payload -
+					skb->data + headers -
 					(u8 *)page_address(page), linear);
 		rest = SKB_DATA_ALIGN(sizeof(*skb));
 	} else {
@@ -463,59 +440,55 @@ static inline void reframer_move_to_frags(struct sk_buff *to, struct sk_buff *sk
 }
 
 /* Append the packet without its headers and without what it refers to. */
-static inline void reframer_add_to_list(struct reframer_gso *gso,
-					struct sk_buff *skb,
-					const struct reframer_segment *seg)
+static inline void reframer_add_to_list(struct sk_buff *to, struct sk_buff *skb,
+					unsigned int headers)
 {
-	__skb_pull(skb, seg->payload);
+	__skb_pull(skb, headers);
 	__skb_header_release(skb);
 	skb_dst_drop(skb);
 	nf_reset_ct(skb);
-	gso->skb->truesize += skb->truesize;
+	to->truesize += skb->truesize;
 	skb->destructor = NULL;
 	skb->sk = NULL;
-	if (gso->last)
-		gso->last->next = skb;
+	if (to->prev)
+		to->prev->next = skb;
 	else
-		skb_shinfo(gso->skb)->frag_list = skb;
-	gso->last = skb;
+		skb_shinfo(to)->frag_list = skb;
+	to->prev = skb;
 }
 
 /* The payload of @skb becomes the next segment. */
-static inline void reframer_append(struct reframer_gso *gso, struct sk_buff *skb,
-				   const struct reframer_segment *seg)
+static inline void reframer_append(struct sk_buff *gso, struct sk_buff *skb)
 {
-	struct sk_buff *to = gso->skb;
+	struct reframer_skb_cb *cb = reframer_skb_cb(gso);
+	struct reframer_segment *seg = &cb->segment;
+	unsigned int len = skb->len - seg->payload;
 
-	gso->complete = reframer_ends_gso(gso, skb, seg);
+	if (reframer_ends_gso(skb, seg))
+		seg->flags |= REFRAMER_GSO_COMPLETE;
 	if (seg->protocol == IPPROTO_TCP)
-		tcp_flag_word(reframer_tcp(to, seg)) |=
-			tcp_flag_word(reframer_tcp(skb, seg)) &
-			(TCP_FLAG_FIN | TCP_FLAG_PSH);
-	if (!seg->ipv6)
-		gso->fixed_id = reframer_ip(to, seg)->id ==
-				reframer_ip(skb, seg)->id;
-	gso->segments++;
-	to->len += seg->len;
-	to->data_len += seg->len;
-	qdisc_skb_cb(to)->pkt_len += qdisc_pkt_len(skb);
-	skb_shinfo(to)->flags |= skb_shinfo(skb)->flags & SKBFL_SHARED_FRAG;
-	if (reframer_fits_in_frags(gso, skb, seg))
-		reframer_move_to_frags(to, skb, seg);
+		tcp_flag_word(reframer_tcp(gso, seg)) |=
+			tcp_flag_word(reframer_tcp(skb, seg));
+	if (!seg->ipv6 && reframer_ip(gso, seg)->id == reframer_ip(skb, seg)->id)
+		seg->flags |= REFRAMER_GSO_FIXED_ID;
+	cb->packets++;
+	cb->memory += reframer_skb_cb(skb)->memory;
+	gso->len += len;
+	gso->data_len += len;
+	qdisc_skb_cb(gso)->pkt_len += qdisc_pkt_len(skb);
+	skb_shinfo(gso)->flags |= skb_shinfo(skb)->flags & SKBFL_SHARED_FRAG;
+	if (reframer_fits_in_frags(gso, skb))
+		reframer_move_to_frags(gso, skb, seg->payload);
 	else
-		reframer_add_to_list(gso, skb, seg);
+		reframer_add_to_list(gso, skb, seg->payload);
 }
 
 /* The packet has all its segments: headers, and what the next hops need to know. */
 static noinline void reframer_finish_gso(struct sk_buff *skb)
 {
-	const struct reframer_segment *seg;
-	struct reframer_gso gso;
-	unsigned int len;
+	const struct reframer_segment *seg = &reframer_skb_cb(skb)->segment;
+	unsigned int len = skb->len - seg->transport;
 
-	reframer_load_gso(&gso, skb);
-	seg = &gso.first;
-	len = skb->len - seg->transport;
 	if (seg->ipv6) {
 		reframer_ipv6(skb, seg)->payload_len = htons(len);
 	} else {
@@ -531,9 +504,9 @@ static noinline void reframer_finish_gso(struct sk_buff *skb)
 	skb->ip_summed = CHECKSUM_PARTIAL;
 	skb->prev = NULL;
 	skb_shinfo(skb)->gso_size = seg->len;
-	skb_shinfo(skb)->gso_segs = gso.segments;
-	skb_shinfo(skb)->gso_type = reframer_gso_type(&gso);
-	reframer_set_pkt_segs(skb, gso.segments);
+	skb_shinfo(skb)->gso_segs = reframer_packets(skb);
+	skb_shinfo(skb)->gso_type = reframer_gso_type(seg);
+	reframer_set_pkt_segs(skb, reframer_packets(skb));
 }
 
 #endif

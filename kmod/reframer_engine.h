@@ -103,15 +103,23 @@ enum reframer_drop_cause {
 	REFRAMER_DROP_CAUSES
 };
 
+/* A packet that may be a segment of a GSO packet: offsets from its data, in bytes */
+struct reframer_segment {
+	u16 len;		/* of the payload */
+	u8 network;
+	u8 transport;
+	u8 payload;
+	u8 protocol;
+	u8 ipv6;
+	u8 flags;		/* REFRAMER_GSO_*, in reframer_coalesce.h */
+};
+
 /* What the engine keeps in the private bytes of skb->cb. */
 struct reframer_skb_cb {
 	u32 hash;
 	u32 memory;		/* as counted; the skb's truesize may change */
 	u16 packets;		/* more than one after reframer_merge() */
-	u16 segment_len;	/* the rest is for that */
-	u8 network;
-	u8 payload;
-	u8 gso;
+	struct reframer_segment segment;	/* for that */
 };
 
 /* The options, as in the UAPI header; those read with every packet first. */

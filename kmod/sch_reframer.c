@@ -29,6 +29,7 @@
 #include <linux/types.h>
 #include <linux/kernel.h>
 #include <linux/bitops.h>
+#include <linux/etherdevice.h>
 #include <linux/if_arp.h>
 #include <linux/if_ether.h>
 #include <linux/if_tunnel.h>
@@ -168,22 +169,13 @@ static noinline bool reframer_join_segments(const struct reframer_config *conf,
 					    struct sk_buff *last,
 					    struct sk_buff *skb)
 {
-	struct reframer_segment seg;
-	struct reframer_gso gso;
-	u32 memory;
-
-	if (reframer_packets(last) > 1)
-		reframer_load_gso(&gso, last);
-	else if (!reframer_begin_gso(&gso, last))
+	if (reframer_packets(last) == 1 && !reframer_begin_gso(last))
 		return false;
-	if (gso.complete || gso.segments >= conf->burst ||
+	if (reframer_packets(last) >= conf->burst ||
 	    qdisc_pkt_len(last) + qdisc_pkt_len(skb) > conf->burst_bytes ||
-	    !reframer_follows(&gso, skb, &seg))
+	    !reframer_follows(last, skb))
 		return false;
-	memory = reframer_skb_cb(skb)->memory;
-	reframer_append(&gso, skb, &seg);
-	reframer_save_gso(&gso);
-	reframer_skb_cb(last)->memory += memory;
+	reframer_append(last, skb);
 	return true;
 }
 

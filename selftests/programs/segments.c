@@ -18,6 +18,8 @@
 #define PAYLOAD		100	/* bytes */
 #define FRAME_MAX	1514
 
+#define EXPERIMENT	253	/* a protocol that nobody uses, RFC 3692 */
+
 #define FIN	0x01
 #define SYN	0x02
 #define RST	0x04
@@ -31,7 +33,8 @@ enum change {
 	NONE, DST_MAC, TOS, TTL, NO_DF, FIXED_ID, FIXED_ID_NO_DF, RANDOM_ID, ID_GAP,
 	OPTIONS, FRAGMENT, IP_SUM, SUM, ZERO_SUM, PADDING, VLAN, LABEL, EXTENSION,
 	SHORT, LONG, EMPTY, FLAGS, SEQ_GAP, REPEATED, ACK_SEQ, WINDOW, URG_PTR,
-	RESERVED, TCP_OPTIONS, TIMESTAMP, UDP_LEN, GRE, CHANGES
+	RESERVED, TCP_OPTIONS, TIMESTAMP, UDP_LEN, GRE, PROTOCOL,
+	CHANGES
 };
 
 /* A kind of flow, and how many packets become of a train */
@@ -102,6 +105,9 @@ static const struct kind {
 	{ "tcp6 timestamp", 6, 6, TIMESTAMP, 0, 0, 3 },
 	{ "udp4 length", 4, 17, UDP_LEN, 0, 0, 3 },
 	{ "tcp4 in gre", 4, 6, GRE, 1, 0, TRAIN },
+	{ "like tcp4", 4, 6, PROTOCOL, 1, 0, TRAIN },
+	{ "like tcp6", 6, 6, PROTOCOL, 1, 0, TRAIN },
+	{ "like udp6", 6, 17, PROTOCOL, 1, 0, TRAIN },
 };
 
 #define KINDS	(sizeof(kinds) / sizeof(*kinds))
@@ -148,6 +154,11 @@ static uint16_t folded(uint32_t sum)
 	return ~sum;
 }
 
+static int protocol_of(const struct kind *kind, enum change change)
+{
+	return change == PROTOCOL ? EXPERIMENT : kind->protocol;
+}
+
 /* The header of TCP at @p; returns its length. */
 static size_t put_tcp(uint8_t *p, const struct flow *flow, enum change change)
 {
@@ -180,7 +191,7 @@ static size_t put_ip(uint8_t *p, struct flow *flow, enum change change, size_t l
 		p[1] = change == TOS ? 0x20 : 0;
 		p[3] = change == LABEL;
 		put16(p + 4, len);
-		p[6] = kind->protocol;
+		p[6] = protocol_of(kind, change);
 		p[7] = change == TTL ? 63 : 64;
 		p[8] = 0xfd;
 		p[24] = 0xfd;
@@ -202,7 +213,7 @@ static size_t put_ip(uint8_t *p, struct flow *flow, enum change change, size_t l
 	p[6] = change == NO_DF || change == FIXED_ID_NO_DF ? 0 :
 	       change == FRAGMENT ? 0x20 : 0x40;
 	p[8] = change == TTL ? 63 : 64;
-	p[9] = kind->protocol;
+	p[9] = protocol_of(kind, change);
 	put32(p + 12, 0x0a000001);
 	put32(p + 16, 0x0a000002);
 	if (change == OPTIONS) {
@@ -276,7 +287,7 @@ static size_t make_frame(uint8_t *frame, struct flow *flow, enum change change)
 		p += put_ip(p, flow, change, inner);
 	}
 	/* the addresses are the last thing before, but for options and extensions */
-	pseudo = kind->protocol + inner;
+	pseudo = protocol_of(kind, change) + inner;
 	if (kind->version == 4)
 		pseudo += 0x0a00 + 1 + 0x0a00 + 2;
 	else
@@ -347,8 +358,8 @@ static const struct kind *random_kind(unsigned int flow)
 
 /*
  * Trains of random kinds, lengths and sizes, interleaved.  For each frame, the flow in
- * which it must keep its order: in a VLAN or tunnel, or as a fragment, that is another
- * one than outside.
+ * which it must keep its order: in a VLAN or tunnel, as a fragment, or of another
+ * protocol, that is another one than outside.
  */
 static void write_mix(unsigned int frames, unsigned int flows)
 {
@@ -368,8 +379,8 @@ static void write_mix(unsigned int frames, unsigned int flows)
 		change = next_change(flow->kind, flow->left-- % TRAIN);
 		write_packet(flow, change);
 		fprintf(stderr, "%u ", flow->nr +
-			(change == VLAN || change == GRE || change == FRAGMENT ?
-			 change * 1000 : 0));
+			(change == VLAN || change == GRE || change == FRAGMENT ||
+			 change == PROTOCOL ? change * 1000 : 0));
 	}
 	fputs("\n", stderr);
 	free(all);
