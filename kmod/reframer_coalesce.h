@@ -114,21 +114,32 @@ static inline bool reframer_parse_network(const struct sk_buff *skb,
 	return seg->protocol == IPPROTO_TCP || seg->protocol == IPPROTO_UDP;
 }
 
-static inline bool reframer_parse_transport(const struct sk_buff *skb,
-					    struct reframer_segment *seg)
+static inline bool reframer_parse_tcp(const struct sk_buff *skb,
+				      struct reframer_segment *seg)
 {
 	const struct tcphdr *th = reframer_tcp(skb, seg);
 
-	seg->payload = seg->transport;
-	if (seg->protocol == IPPROTO_UDP) {
-		seg->payload += sizeof(struct udphdr);
-	} else {
-		if (skb_headlen(skb) < seg->transport + sizeof(*th) ||
-		    th->doff < 5 || th->syn || th->rst || th->urg || th->cwr)
-			return false;
-		seg->payload += th->doff * 4;
-	}
-	if (skb_headlen(skb) < seg->payload || skb->len - seg->payload > U16_MAX)
+	if (skb_headlen(skb) < seg->transport + sizeof(*th) || th->doff < 5 ||
+	    th->syn || th->rst || th->urg || th->cwr)
+		return false;
+	seg->payload = seg->transport + th->doff * 4;
+	return skb_headlen(skb) >= seg->payload;
+}
+
+static inline bool reframer_parse_udp(const struct sk_buff *skb,
+				      struct reframer_segment *seg)
+{
+	seg->payload = seg->transport + sizeof(struct udphdr);
+	return skb_headlen(skb) >= seg->payload && reframer_udp(skb, seg)->check;
+}
+
+static inline bool reframer_parse_transport(const struct sk_buff *skb,
+					    struct reframer_segment *seg)
+{
+	if (seg->protocol == IPPROTO_TCP ? !reframer_parse_tcp(skb, seg) :
+					   !reframer_parse_udp(skb, seg))
+		return false;
+	if (skb->len - seg->payload > U16_MAX)
 		return false;
 	seg->len = skb->len - seg->payload;
 	return seg->len;
@@ -184,7 +195,7 @@ static inline bool reframer_checksum_is_right(const struct sk_buff *skb,
 	return false;
 }
 
-/* Is the packet whole: its lengths, and its checksums?  UDP must have one. */
+/* Are the lengths and the checksums in the headers right? */
 static inline bool reframer_is_right(const struct sk_buff *skb,
 				     const struct reframer_segment *seg)
 {
@@ -194,9 +205,7 @@ static inline bool reframer_is_right(const struct sk_buff *skb,
 	    ntohs(reframer_ip(skb, seg)->tot_len) != skb->len - seg->network ||
 	    ip_fast_csum(reframer_ip(skb, seg), 5))
 		return false;
-	if (seg->protocol == IPPROTO_UDP &&
-	    (ntohs(reframer_udp(skb, seg)->len) != len ||
-	     !reframer_udp(skb, seg)->check))
+	if (seg->protocol == IPPROTO_UDP && ntohs(reframer_udp(skb, seg)->len) != len)
 		return false;
 	return reframer_checksum_is_right(skb, seg);
 }
@@ -285,7 +294,7 @@ static inline bool reframer_udp_follows(const struct sk_buff *gso,
 	const struct reframer_segment *seg = &reframer_skb_cb(gso)->segment;
 	const struct udphdr *a = reframer_udp(gso, seg), *b = reframer_udp(skb, seg);
 
-	return a->source == b->source && a->dest == b->dest;
+	return a->source == b->source && a->dest == b->dest && b->check;
 }
 
 /* Must the packet be the last one of a GSO packet? */
