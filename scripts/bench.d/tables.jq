@@ -131,7 +131,7 @@ table($table; "qdisc"; qdiscs("pfifo", ["`fq_codel`", "fq_codel quantum 60000"],
 		["`reframer`, 64 packets", "reframer delay 64 packets"],
 		["`reframer`, 256 packets", "reframer delay 256 packets"],
 		["`reframer nocoalesce`, 256 packets", "reframer delay 256 packets nocoalesce"]);
-	("e1000e" as $card | ("udp", "tcp") as $kind | (16, 64) as $trains |
+	(("e1000e", "virtio-net") as $card | ("udp", "tcp") as $kind | (16, 64) as $trains |
 	"\($kind), \($trains) trains: \(if $unit then "segments per packet" else "cost of a packet" end)"
 		as $metric |
 	column("\($card), \($kind | ascii_upcase), \($trains)"; "chain-\($card)"; $metric; $unit)))),
@@ -229,6 +229,7 @@ table("web"; "qdisc"; qdiscs("pfifo", "fq_codel", ["`fq`", "fq quantum 60000"],
 rows("campus"; ["qdisc", "SLF", "in the paper", "wait, median, us", "p99, us", "UDP", "UDP, hashed",
 		"TCP TSO", "in the paper, of 6527 cycles"];
 	["pfifo", null, "1.19", 1],
+	["pfifo + receivers 64us", "pfifo, receivers wait 64us"],
 	["reframer delay 0us", "`reframer delay 0`"],
 	((16, 64, 128) as $n | ["slot \($n)us fq_codel quantum 60000", "netem slot \($n)us with `fq_codel`"]),
 	((16, 64, 128) as $n | ["reframer delay \($n)us"]),
