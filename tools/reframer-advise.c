@@ -806,7 +806,7 @@ static void say_no(char *why, size_t size, double own)
 			 best);
 	else if (own >= GAIN_PERCENT)
 		snprintf(why, size,
-			 "A receiver's GRO merges %.1f %% of the packets by itself, in batches of %u; with the best order it would be %.1f %%.",
+			 "A receiver's GRO merges %.1f %% of the packets by itself, in batches of %u; the best order within these delays allows for %.1f %%.",
 			 own, GRO_BATCH, best);
 	else if (kind < 2 * GAIN_PERCENT)
 		snprintf(why, size,
