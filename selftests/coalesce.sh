@@ -302,10 +302,10 @@ tcp() {
 		/^Tcp:/ { print $column[name] }'
 }
 
-# routed: eight transfers from SRC to DST, through both routers
+# routed COMMAND...: let it send from SRC to DST, through both routers
 routed() {
 	reframer delay 200us "$ALWAYS"
-	transfers "$SRC" "$DST" 10.0.3.2 400000
+	"$@"
 	LIST=$(jq -n --argjson retransmitted "$(tcp "$SRC" RetransSegs)" \
 		--argjson wrong "$(tcp "$DST" InCsumErrors)" \
 		--argjson invalid "$(nsenter --net="/run/netns/$RX" \
@@ -322,15 +322,76 @@ routed() {
 
 test_router_with_nat() {
 	far_router
-	routed
+	routed transfers "$SRC" "$DST" 10.0.3.2 400000
 	! virtual_time || expect '.list.retransmitted == 0'
+}
+
+# serves NAMESPACE PORT: does somebody listen there?
+serves() { nsenter --net="/run/netns/$1" ss -Hlnt "sport = $2" | grep -q .; }
+
+# fetch: the file, over HTTP, and compare it
+fetch() {
+	nsenter --net="/run/netns/$DST" timeout 60 bash -c '
+		exec 3<>/dev/tcp/10.0.1.2/80
+		printf "GET /file HTTP/1.0\r\n\r\n" >&3
+		sed "1,/^\r\$/d" <&3' | cmp - "$TMP/file"
+}
+
+applications() {
+	local from=/run/netns/$SRC to=/run/netns/$DST i pids=()
+
+	nsenter --net="$to" iperf3 -s >/dev/null 2>&1 &
+	nsenter --net="$to" redis-server --protected-mode no --save '' \
+		--dir "$TMP" >/dev/null &
+	cat >"$TMP/nginx.conf" <<-END
+		daemon off; user root; pid $TMP/nginx.pid; error_log stderr;
+		events { }
+		http { access_log off; server { listen 80; root $TMP; } }
+	END
+	nsenter --net="$from" nginx -c "$TMP/nginx.conf" 2>/dev/null &
+	wait_for "the servers listen" eval \
+		'serves $DST 5201 && serves $DST 6379 && serves $SRC 80'
+
+	# its server does not wait for what is under way when the client ends
+	GEN=$(nsenter --net="$from" timeout 60 iperf3 -J -c 10.0.3.2 -P 8 -n 4M |
+		jq -c .end)
+	expect '.gen.sum_sent.bytes >= 4000000 and .gen.sum_received.bytes > 1000000'
+	head -c 1000000 /dev/urandom >"$TMP/file"
+	for i in {1..4}; do
+		fetch &
+		pids+=($!)
+		nsenter --net="$from" timeout 60 redis-cli -h 10.0.3.2 \
+			-x set "$i" <"$TMP/file" >/dev/null &
+		pids+=($!)
+	done
+	for i in "${pids[@]}"; do
+		wait "$i" || fail "HTTP or redis: $TMP/file does not arrive"
+	done
+	for i in {1..4}; do
+		nsenter --net="$from" redis-cli -h 10.0.3.2 --raw get "$i" |
+			head -c 1000000 | cmp - "$TMP/file" ||
+			fail "redis has other data"
+	done
+	wait_drained
+}
+
+# iperf3, nginx and redis, from SRC to DST
+test_applications() {
+	local program
+
+	for program in iperf3 nginx redis-server redis-cli ss; do
+		command -v $program >/dev/null || skip "no $program"
+	done
+	far_router
+	ip -n "$DST" route add default via 10.0.3.1
+	routed applications
 }
 
 # The second router asks the sender for smaller packets.
 test_smaller_mtu_behind() {
 	far_router
 	ip -n "$RX" link set out0 mtu 1000
-	routed
+	routed transfers "$SRC" "$DST" 10.0.3.2 400000
 	expect '.list.retransmitted > 0'
 }
 

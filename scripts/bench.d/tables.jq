@@ -74,7 +74,7 @@ def at($n): . as $curve | ([5, (lengths | map(select(. <= $n)) | length - 1)] | 
 def qdisc_work: medians("cost")["over noqueue, 1 flows, hashed"].reframer as $bypass |
 	medians("floods") | {held: (.["passing, 16 flows"].reframer - $bypass),
 		seen: (.["passing, each packet a flow"].reframer - $bypass)};
-def percent: 100 * (1 - .) | round | "\(.) %";
+def percent: 100 * (1 - .) | round + 0 | "\(.) %";
 
 def clock: if test("^env") then "none: the engine in user space, simulated time"
 	elif test("--icount") then "QEMU with a clock of instructions"
