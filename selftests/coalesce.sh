@@ -349,8 +349,9 @@ applications() {
 		http { access_log off; server { listen 80; root $TMP; } }
 	END
 	nsenter --net="$from" nginx -c "$TMP/nginx.conf" 2>/dev/null &
-	wait_for "the servers listen" eval \
-		'serves $DST 5201 && serves $DST 6379 && serves $SRC 80'
+	wait_for "iperf3 listens" serves "$DST" 5201
+	wait_for "redis listens" serves "$DST" 6379
+	wait_for "nginx listens" serves "$SRC" 80
 
 	# its server does not wait for what is under way when the client ends
 	GEN=$(nsenter --net="$from" timeout 60 iperf3 -J -c 10.0.3.2 -P 8 -n 4M |
