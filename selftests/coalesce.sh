@@ -356,7 +356,7 @@ applications() {
 	# its server does not wait for what is under way when the client ends
 	GEN=$(nsenter --net="$from" timeout 60 iperf3 -J -c 10.0.3.2 -P 8 -n 4M |
 		jq -c .end)
-	expect '.gen.sum_sent.bytes >= 4000000 and .gen.sum_received.bytes > 1000000'
+	expect '.gen.sum_sent.bytes >= 4000000 and .gen.sum_received.bytes > 0'
 	head -c 1000000 /dev/urandom >"$TMP/file"
 	for i in {1..4}; do
 		fetch &
