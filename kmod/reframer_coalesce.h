@@ -28,15 +28,15 @@
 
 /*
  * A GSO packet in the making is the first packet, which the others join.  In its
- * reframer_skb_cb.segment is where all have their headers and how long their payloads
- * are; the last one in its list of fragments is in skb->prev.
+ * reframer_skb_cb.segment is where all have their headers, how long their payloads are,
+ * and these flags; skb->prev is the last one in its list of fragments.
  */
 #define REFRAMER_GSO_FRAGLIST	BIT(0)	/* the device takes lists of fragments */
 #define REFRAMER_GSO_MANGLEID	BIT(1)	/* the device can keep IPv4 IDs the same */
 #define REFRAMER_GSO_FIXED_ID	BIT(2)	/* all have the same IPv4 ID */
 #define REFRAMER_GSO_COMPLETE	BIT(3)	/* no other may follow */
 
-/* Bytes before the header of IP, at most: so the offsets fit into a byte. */
+/* No more bytes than these before the header of IP, so that offsets fit into a byte */
 #define REFRAMER_LINK_MAX	128
 
 static inline struct iphdr *
