@@ -135,10 +135,10 @@ test_deleted() {
 test_link_down_and_up() {
 	local sent tries
 
-	ip_start -n "$TX"
 	# The hold may be over before a busy machine sets the link down.
 	for ((tries = 0; tries < 6; tries++)); do
 		[ $tries = 0 ] || qdisc del dev tx0 root
+		ip_start -n "$TX"
 		reframer delay 100ms "$ALWAYS"
 		hold
 		ip_run "link set dev tx0 down"
