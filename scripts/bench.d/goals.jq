@@ -69,6 +69,12 @@ goal("chain"; "throughput of 16 trains, `delay 64us`, of pfifo's"; "least"; 5;
 goal("chain"; "the same, of netem slot with fq_codel, the better of 64us and 128us"; "least"; 1.5;
 	chain(16; "reframer delay 64us") / rival(16) | r;
 	"`slack 64us` \(chain(16; "reframer delay 64us slack 64us") / rival(16) | r)"),
+goal("chain"; "throughput of 16 trains, `delay 128us`, of pfifo's"; "least"; 5.5;
+	chain(16; "reframer delay 128us") | r;
+	"limit \(chain(16; "limit 128us") | r), through `delay 0` \(
+	chain(16; "limit 128us, delay 0") | r)"),
+goal("chain"; "the same, of the better netem slot"; "least"; 1.9;
+	chain(16; "reframer delay 128us") / rival(16) | r; empty),
 goal("chain"; "throughput of 256 trains, `delay 128us`, of pfifo's"; "least"; 3;
 	chain(256; "reframer delay 128us") | r;
 	"`slack 128us` \(chain(256; "reframer delay 128us slack 128us") | r

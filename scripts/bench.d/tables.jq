@@ -100,9 +100,11 @@ table("chain"; "qdisc"; qdiscs("pfifo", ["`fq`", "fq quantum 60000"],
 		["`reframer delay 64us` in the chain", "reframer delay 64us + in the chain"],
 		["limit: grouped by the tester, 64us", "limit 64us"],
 		["limit through `reframer delay 0`", "limit 64us, delay 0"]);
-	(("UDP, 16 trains", "UDP one by one, 16 trains", "UDP one by one, 256 trains",
-		"TCP one by one, 16 trains", "TCP one by one, 256 trains") as $load |
-	relative($load; "chain"; "\($load | sub("UDP"; "udp") | sub("TCP"; "tcp")): throughput")),
+	(("UDP, 16 trains", "TCP TSO, 16 trains", "TCP, 16 trains", "UDP one by one, 16 trains",
+		"UDP one by one, 256 trains", "TCP one by one, 16 trains",
+		"TCP one by one, 256 trains") as $load |
+	relative($load; "chain"; "\($load | sub("UDP"; "udp") | sub("TCP"; "tcp") |
+		sub("TSO"; "tso")): throughput")),
 	column("p99 at half load, 16 trains, us"; "chain";
 		"half load, 16 trains: latency, p99")),
 table("batches"; "qdisc"; qdiscs("pfifo",
