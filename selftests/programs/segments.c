@@ -252,8 +252,9 @@ static size_t make_frame(uint8_t *frame, struct flow *flow, enum change change)
 		put16(transport + 2, 1000 + flow->nr);
 		put16(transport + 4, inner - (change == UDP_LEN));
 	}
+	/* Never the ASCII of FLOW_MAGIC: flowcap would take the packet for flowgen's. */
 	for (i = header; i < inner; i++)
-		transport[i] = random();
+		transport[i] = random() | 0x80;
 	flow->seq += payload;
 
 	memcpy(p, change == DST_MAC ? "\2\0\0\0\0\3" : "\2\0\0\0\0\2", 6);
