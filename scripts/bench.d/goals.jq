@@ -13,12 +13,22 @@ def costs(config; rival): . as $b | [1, 16, 256, 4096 | . as $n | $b |
 def chain(trains; config): of("udp one by one, \(trains) trains: throughput"; config);
 def rival(trains):
 	[chain(trains; "slot 64us fq_codel quantum 60000", "slot 128us fq_codel quantum 60000")] | max;
-# Instructions of a load, relative to pfifo, and to the best of the others
+# Instructions of a load, delay of 256 packets: relative to pfifo, and to the best of the
+# others; and if the tester itself groups, without and with the cost of a hold
 def instructions(load; config): of("\(load): cost of a packet"; config) | . * 1000 | round / 1000;
 def to_rival(load; config): load as $load |
 	instructions($load; config) / ([instructions($load;
-	"slot 256 packets fq_codel quantum 60000", "slot 512 packets fq_codel quantum 60000",
-	"pfifo + receivers 256 packets")?] | min) | r;
+	"slot 256 packets fq_codel quantum 60000", "pfifo + receivers 256 packets")] | min) | r;
+def limit(load): ("", ", held") as $way |
+	"limit\($way) \(instructions(load; "limit 256 packets\($way)"))";
+def limit_to_rival(load): ("", ", held") as $way |
+	"limit\($way) \([to_rival(load; "limit 256 packets\($way)")] | join(", "))";
+# How many more instructions @rival needs for new flows than reframer
+def new_flows(trains; delay; rival): "udp new flows, \(trains) trains: cost of a packet" as $m |
+	value($m; rival) / value($m; "reframer delay \(delay) packets");
+# Per cent of the optimum's gain
+def gained(load; config): "\(load): merged" as $m | value($m; "pfifo") as $none |
+	100 * (value($m; config) - $none) / (value($m; "optimum") - $none) | round;
 # Of the first router's own work, of pfifo's
 def router(trains; config): value("udp, 16 trains: cost of a packet"; "tester alone") as $tester |
 	(value("router, \(trains) trains: cost of a packet"; config) - $tester) /
@@ -49,6 +59,8 @@ goal("cost"; "instructions of a packet without a hash, of fq's; 1, 16, 256, 4096
 	"most"; 1; costs("reframer"; "fq")[]; empty),
 goal("cost"; "the same with `delay 16us`"; "most"; 1; costs("reframer delay 16us"; "fq")[]; empty),
 goal("cost"; "the same with `delay 0`"; "most"; 1; costs("reframer delay 0"; "fq")[]; empty),
+goal("cost"; "instructions over noqueue, nothing worth holding; 1, 256, 4096 flows"; "most"; 350;
+	value("over noqueue, \(1, 256, 4096) flows"; "reframer") | round; empty),
 goal("cost"; "instructions, of those of netem slot with fq_codel"; "most"; 0.5;
 	costs("reframer"; "netem slot")[]; empty),
 goal("cost"; "instructions over a pfifo below prio, packets with a hash, 256 flows";
@@ -107,17 +119,30 @@ goal("chain-cost"; "what the first router itself does, which has the qdisc, 16 t
 	"`nocoalesce` \(router(16; "reframer delay 256 packets nocoalesce"))",
 	"netem slot \(router(16; "slot 256 packets fq_codel quantum 60000"))"),
 goal("chain-cost"; "TCP without TSO, 16 trains"; "most"; 0.65;
-	instructions("tcp, 16 trains"; "reframer delay 256 packets"); empty),
+	instructions("tcp, 16 trains"; "reframer delay 256 packets"); limit("tcp, 16 trains")),
 goal("chain-cost"; "TCP without TSO, 64 trains"; "most"; 0.85;
-	instructions("tcp, 64 trains"; "reframer delay 256 packets"); empty),
-goal("chain-cost"; "256 trains, UDP, TCP"; "most"; 0.9;
-	instructions("udp, 256 trains", "tcp, 256 trains"; "reframer delay 256 packets"); empty),
-goal("chain-cost"; "of the best of netem slot and `gro_flush_timeout`: UDP, 16 trains"; "most"; 0.65;
-	to_rival("udp, 16 trains"; "reframer delay 256 packets"); empty),
+	instructions("tcp, 64 trains"; "reframer delay 256 packets"); limit("tcp, 64 trains")),
+goal("chain-cost"; "UDP, 256 trains"; "most"; 0.85;
+	instructions("udp, 256 trains"; "reframer delay 256 packets");
+	"`slack DELAY noadaptive` \(instructions("udp, 256 trains";
+		"reframer delay 256 packets slack 256 packets noadaptive"))",
+	limit("udp, 256 trains")),
+goal("chain-cost"; "TCP without TSO, 256 trains"; "most"; 0.9;
+	instructions("tcp, 256 trains"; "reframer delay 256 packets"); limit("tcp, 256 trains")),
+goal("chain-cost"; "of the better of netem slot and `gro_flush_timeout`: UDP, 16 trains"; "most"; 0.65;
+	to_rival("udp, 16 trains"; "reframer delay 256 packets"); limit_to_rival("udp, 16 trains")),
 goal("chain-cost"; "the same, UDP, 64 trains"; "most"; 0.8;
-	to_rival("udp, 64 trains"; "reframer delay 256 packets"); empty),
+	to_rival("udp, 64 trains"; "reframer delay 256 packets"); limit_to_rival("udp, 64 trains")),
 goal("chain-cost"; "the same, TCP without TSO, 16, 64 trains"; "most"; 0.85;
-	to_rival("tcp, 16 trains", "tcp, 64 trains"; "reframer delay 256 packets"); empty),
+	to_rival("tcp, 16 trains", "tcp, 64 trains"; "reframer delay 256 packets");
+	limit_to_rival("tcp, 16 trains", "tcp, 64 trains")),
+goal("chain-cost"; "new flows, 16 trains: netem slot's instructions, of reframer's"; "least"; 1.3;
+	new_flows(16; 256; "slot 256 packets fq_codel quantum 60000") | r; empty),
+goal("chain-cost"; "new flows, 16 trains: those of `slack DELAY noadaptive`"; "least"; 0.95;
+	new_flows(16; 256; "reframer delay 256 packets slack 256 packets noadaptive") | r; empty),
+goal("chain-cost"; "new flows, 256 trains, delay of 512 packets: the same"; "least"; 0.95;
+	new_flows(256; 512; "reframer delay 512 packets slack 512 packets noadaptive") | r;
+	"pfifo's \(new_flows(256; 512; "pfifo") | r)"),
 goal("web"; "requests for 1-MB files, of pfifo's, if the receiver's work is the bottleneck";
 	"least"; 1.2; alone; "one CPU for all machines \(web("merged, 1M x 64"))"),
 goal("web"; "mean completion time then, which is the inverse"; "most"; 0.89; 1 / alone | r; empty),
@@ -128,6 +153,12 @@ goal("rpc"; "redis SET, GET, memcached, of pfifo's requests, in instructions"; "
 	requests("reframer")[]; "fq " + (requests("fq") | map(tostring) | join(", "))),
 goal("rpc-virtual"; "the same in virtual time, both ways"; "least"; 0.99;
 	requests("reframer both ways")[]; empty),
+goal("replay"; "public captures: packets that wait, in %"; "most"; 5;
+	value("captures: held"; "reframer") | r;
+	"of what GRO merges behind `noadaptive` \(value("captures: merged"; "reframer") /
+	value("captures: merged"; "reframer noadaptive") | r)"),
+goal("replay"; "1000 times as fast: per cent of what the optimum merges beyond pfifo"; "least"; 50;
+	gained("captures, 1000 times as fast"; "reframer"); empty),
 goal("cpus"; "packets of two threads on one queue, of fq's"; "least"; 1; of("two threads"; "reframer") | r;
 	empty),
 goal("cpus"; "packets of two threads with a queue each, of one thread's"; "least"; 1.8; value("two threads of one, mq"; "reframer") | r;
