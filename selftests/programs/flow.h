@@ -8,7 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define FLOW_MAGIC	0x5265466d	/* "ReFm"; ASCII: see segments.c */
+#define FLOW_MAGIC	0x5265466d	/* "ReFm"; segments.c has no ASCII in its payload */
 #define FLOW_SEARCH	512		/* bytes; all headers end before */
 
 struct flow_payload {

@@ -252,7 +252,7 @@ static size_t make_frame(uint8_t *frame, struct flow *flow, enum change change)
 		put16(transport + 2, 1000 + flow->nr);
 		put16(transport + 4, inner - (change == UDP_LEN));
 	}
-	/* Never the ASCII of FLOW_MAGIC: flowcap would take the packet for flowgen's. */
+	/* No ASCII: flowcap knows flowgen's packets by FLOW_MAGIC. */
 	for (i = header; i < inner; i++)
 		transport[i] = random() | 0x80;
 	flow->seq += payload;
