@@ -9,12 +9,17 @@
 #   servers            htb, fq_codel:         ^the qdisc         clients,
 #                      mixes the trains       under test         GRO on
 #
+# The links w1-in and out-c0 are those network cards of scripts/guests/vm --nic, if it has any:
+# their interrupts come in intervals, so that receivers poll some packets at a time.  With a
+# veth they poll each packet when it comes, unless they are busy.
+#
 # A host sends each write as a train of packets of one connection.  The switch
 # mixes the trains, like a link where many of them meet: its egress is the bottleneck,
 # and fq_codel with a quantum of one MTU sends a packet of each connection in turn.
-# GRO and TSO are off except at the receiver: packets arrive at the router with the size
-# of the MTU, and only the receiver merges them.
+# TSO is off: packets arrive at the router, and at the receiver, with the size of the MTU.
+# GRO is on at the receiver and, if there are cards, at the router.
 
+cards=${NICS-}
 sender=10.9.1.1
 receiver=10.9.2.2
 packet=$((1514 * 8))	# bits
@@ -28,6 +33,21 @@ stop() {
 	wait "$@" 2>/dev/null || :
 }
 
+# wire NAMESPACE DEVICE NAMESPACE DEVICE: connect them by the next two cards of $NICS, or if
+# there are none by a veth
+wire() {
+	local left
+
+	read -ra left <<<"${NICS-}"
+	if [ ${#left[@]} = 0 ]; then
+		ip link add "$2" netns "$1" type veth peer name "$4" netns "$3"
+		return
+	fi
+	ip link set "${left[0]}" netns "$1" name "$2"
+	ip link set "${left[1]}" netns "$3" name "$4"
+	NICS=${left[*]:2}
+}
+
 topology() {
 	local ns port
 	for ns in snd sw rtr rcv; do
@@ -35,8 +55,8 @@ topology() {
 		ip -n $ns link set lo up
 	done
 	ip link add s0 netns snd type veth peer name w0 netns sw
-	ip link add w1 netns sw type veth peer name in netns rtr
-	ip link add out netns rtr type veth peer name c0 netns rcv
+	wire sw w1 rtr in
+	wire rtr out rcv c0
 	ip -n sw link add br0 type bridge
 	ip -n sw link set w0 master br0
 	ip -n sw link set w1 master br0
@@ -44,7 +64,12 @@ topology() {
 		on "${port%:*}" ethtool -K "${port#*:}" tso off gso off gro off
 		ip -n "${port%:*}" link set "${port#*:}" up
 	done
-	on rcv ethtool -K c0 gro on
+	merging on
+	for port in sw:w1 rcv:c0; do
+		until [[ $(ip -n "${port%:*}" link show "${port#*:}") == *LOWER_UP* ]]; do
+			sleep 0.1
+		done
+	done
 	ip -n snd addr add $sender/24 dev s0
 	ip -n rtr addr add 10.9.1.2/24 dev in
 	ip -n rtr addr add 10.9.2.1/24 dev out
@@ -62,6 +87,24 @@ topology() {
 	# A window of about 40 packets for each connection, so that the queue in
 	# the switch stays far below its limit: it never drops.
 	windows 131072
+}
+
+# merging STATE: GRO of those who have it
+merging() {
+	on rcv ethtool -K c0 gro "$1"
+	[ -z "$cards" ] || on rtr ethtool -K in gro "$1"
+}
+
+# moderate PACKETS BITS: the interrupts of cards come in the time in which so many packets
+# pass, at BITS per second
+moderate() {
+	local port us
+
+	[ -n "$cards" ] || return 0
+	us=$(delay_of "$1" "$2")
+	for port in sw:w1 rtr:in rtr:out rcv:c0; do
+		on ${port%:*} ethtool -C ${port#*:} rx-usecs "$us"
+	done
 }
 
 # windows BYTES: the maximum size of a new connection's buffers
@@ -175,7 +218,7 @@ use() {
 		echo 2 | on rcv tee /sys/class/net/c0/napi_defer_hard_irqs
 		# with more, the 256 slots of the receiver's ring overflow
 		echo $((delay * 500)) | on rcv tee /sys/class/net/c0/gro_flush_timeout ;;
-	reframer*)
+	reframer | "reframer no"*)
 		# shellcheck disable=SC2086 # words
 		on rtr tc qdisc add dev "$1" root $2 delay "${delay}us" ;;
 	*)
