@@ -9,9 +9,7 @@
 #   servers            htb, fq_codel:         ^the qdisc         clients,
 #                      mixes the trains       under test         GRO on
 #
-# The links w1-in and out-c0 are those network cards of scripts/guests/vm --nic, if it has any:
-# their interrupts come in intervals, so that receivers poll some packets at a time.  With a
-# veth they poll each packet when it comes, unless they are busy.
+# The links w1-in and out-c0 are network cards, if the guest has them (wire.sh).
 #
 # A host sends each write as a train of packets of one connection.  The switch
 # mixes the trains, like a link where many of them meet: its egress is the bottleneck,
@@ -19,52 +17,16 @@
 # TSO is off: packets arrive at the router, and at the receiver, with the size of the MTU.
 # GRO is on at the receiver and, if there are cards, at the router.
 
-cards=${NICS-}
+# shellcheck source-path=SCRIPTDIR source=wire.sh
+. scripts/demo.d/wire.sh
 sender=10.9.1.1
 receiver=10.9.2.2
 packet=$((1514 * 8))	# bits
-
-# on NAMESPACE COMMAND...
-on() { ip netns exec "$@"; }
 
 # stop PID...: end these processes, and wait for their end
 stop() {
 	kill "$@" 2>/dev/null || :
 	wait "$@" 2>/dev/null || :
-}
-
-# wire NAMESPACE DEVICE NAMESPACE DEVICE: connect them by the next two cards of $NICS, or if
-# there are none by a veth
-wire() {
-	local left
-
-	read -ra left <<<"${NICS-}"
-	if [ ${#left[@]} = 0 ]; then
-		ip link add "$2" netns "$1" type veth peer name "$4" netns "$3"
-		return
-	fi
-	ip link set "${left[0]}" netns "$1" name "$2"
-	ip link set "${left[1]}" netns "$3" name "$4"
-	NICS=${left[*]:2}
-}
-
-# hashes NAMESPACE:DEVICE...: these cards hash packets, as most do, so that GRO uses all of its
-# lists.  QEMU's e1000e does if MRQC, the register at 0x5818, enables several queues; the
-# driver only says which headers to hash.
-hashes() {
-	local port
-
-	for port; do
-		until [[ $(ip -n "${port%:*}" link show "${port#*:}") == *LOWER_UP* ]]; do
-			sleep 0.1
-		done
-		on "${port%:*}" python3 - "/sys/class/net/${port#*:}/device/resource0" <<-END
-			import ctypes, mmap, sys
-			card = open(sys.argv[1], "r+b")
-			registers = mmap.mmap(card.fileno(), 0x6000)
-			ctypes.c_uint32.from_buffer(registers, 0x5818).value |= 1
-		END
-	done
 }
 
 topology() {
@@ -79,14 +41,13 @@ topology() {
 	ip -n sw link add br0 type bridge
 	ip -n sw link set w0 master br0
 	ip -n sw link set w1 master br0
-	# Before packets come: else the driver adapts to them, and sets that once more later.
-	moderate 32 300000000
+	moderate 1000
 	for port in snd:s0 sw:w0 sw:w1 sw:br0 rtr:in rtr:out rcv:c0; do
 		on "${port%:*}" ethtool -K "${port#*:}" tso off gso off gro off
 		ip -n "${port%:*}" link set "${port#*:}" up
 	done
 	merging on
-	[ -z "$cards" ] || hashes sw:w1 rtr:in rtr:out rcv:c0
+	hashes
 	ip -n snd addr add $sender/24 dev s0
 	ip -n rtr addr add 10.9.1.2/24 dev in
 	ip -n rtr addr add 10.9.2.1/24 dev out
@@ -109,20 +70,7 @@ topology() {
 # merging STATE: GRO of those who have it
 merging() {
 	on rcv ethtool -K c0 gro "$1"
-	[ -z "$cards" ] || on rtr ethtool -K in gro "$1"
-}
-
-# moderate PACKETS BITS: after an interrupt, cards collect packets for the time in which so
-# many pass, at BITS per second.  QEMU then sends a second one for those that come while the
-# first ones are handled, so polls of PACKETS and of a few alternate.
-moderate() {
-	local port us
-
-	[ -n "$cards" ] || return 0
-	us=$(delay_of "$1" "$2")
-	for port in sw:w1 rtr:in rtr:out rcv:c0; do
-		on ${port%:*} ethtool -C ${port#*:} rx-usecs "$us"
-	done
+	[ -z "${NICS-}" ] || on rtr ethtool -K in gro "$1"
 }
 
 # windows BYTES: the maximum size of a new connection's buffers
