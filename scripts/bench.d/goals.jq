@@ -29,6 +29,10 @@ def beside_rival(load): "of netem slot with twice the delay \([to_slower(load)] 
 # What @rival takes for new flows, of what reframer takes
 def new_flows(trains; delay; rival): "udp new flows, \(trains) trains: cost of a packet" as $m |
 	value($m; rival) / value($m; "reframer delay \(delay) packets");
+# The most of pfifo's instructions that a load takes
+def dearest($config): [.ratios | to_entries[] |
+	select(.key | test("cost of a packet$") and (test("bursts|router") | not)) |
+	.value[$config] // empty] | max | r;
 # Per cent of the optimum's gain
 def gained(load; config): "\(load): merged" as $m | value($m; "pfifo") as $none |
 	100 * (value($m; config) - $none) / (value($m; "optimum") - $none) | round;
@@ -145,13 +149,22 @@ goal("chain-cost"; "new flows, 16 trains: those of `slack DELAY noadaptive`"; "l
 	new_flows(16; 256; "reframer delay 256 packets slack 256 packets noadaptive") | r; empty),
 goal("chain-cost"; "new flows, 256 trains, delay of 512 packets: the same"; "least"; 0.95;
 	new_flows(256; 512; "reframer delay 512 packets slack 512 packets noadaptive") | r;
-	"pfifo's \(new_flows(256; 512; "pfifo") | r)"),
+	"pfifo's \(new_flows(256; 512; "pfifo") | r)",
+	"limit \(new_flows(256; 512; "limit 512 packets") | r)"),
+goal("chain-cost"; "of all loads, the dearest: delay of 256 packets, the same between the routers"; "most"; 1;
+	dearest("reframer delay 256 packets", "reframer delay 256 packets + in the chain");
+	"`delay 0` \(dearest("reframer delay 0 packets")), \(
+	dearest("reframer delay 0 packets + in the chain"))",
+	"fq_codel \(dearest("fq_codel quantum 60000")), \(
+	dearest("fq_codel quantum 60000 + in the chain"))"),
 goal("web"; "requests for 1-MB files, of pfifo's, if the receiver's work is the bottleneck";
 	"least"; 1.2; alone; "one CPU for all machines \(web("merged, 1M x 64"))"),
 goal("web"; "mean completion time then, which is the inverse"; "most"; 0.89; 1 / alone | r; empty),
 goal("web"; "requests where nothing has interleaved the trains"; "least"; 0.97; web("grouped, 1M x 64");
 	empty),
-goal("web"; "throughput of one bulk flow"; "least"; 0.99; web("one bulk flow"); empty),
+goal("web"; "throughput of one bulk flow"; "least"; 0.99; web("one bulk flow");
+	"`delay 0` \(of("one bulk flow: throughput"; "reframer delay 0") | r)",
+	"fq_codel \(of("one bulk flow: throughput"; "fq_codel") | r)"),
 goal("rpc"; "redis SET, GET, memcached, of pfifo's requests, in instructions"; "least"; 0.99;
 	requests("reframer")[]; "fq " + (requests("fq") | map(tostring) | join(", "))),
 goal("rpc-virtual"; "the same in virtual time, both ways"; "least"; 0.99;

@@ -180,19 +180,33 @@ table("locality"; "qdisc"; qdiscs(["the optimum", "greedy"],
 		"256 flows") as $traffic |
 	column($traffic | sub("mixed"; "recorded") | sub("nopush"; "no PSH");
 		"locality"; "\($traffic), 64 us"))),
-table("mixed"; "qdisc"; qdiscs("pfifo",
-		["netem slot 64us with `fq_codel`", "netem-slot"], "reframer",
-		["`reframer noadaptive`", "reframer-noadaptive"]);
-	column("mean run, packets"; "mixed"; "locality"),
-	(("mice", "trains") as $of | ("median", "maximum") as $which |
-	column("\($of) wait, \($which), us"; "mixed"; "\($of), added latency, \($which)"))),
-table("rpc"; "qdisc"; qdiscs("pfifo", ["`fq` toward the servers", "fq"],
+(["pfifo", ["netem slot 64us with `fq_codel`", "netem-slot"], "reframer",
+		["`reframer noadaptive`", "reframer-noadaptive"]] as $rows |
+	table("mixed"; "qdisc"; qdiscs($rows[]);
+		column("mean run, packets"; "mixed"; "locality"),
+		(("mice", "trains") as $of | ("median", "maximum") as $which |
+		column("\($of) wait, \($which), us"; "mixed"; "\($of), added latency, \($which)"))),
+	table("mixed-polls"; "qdisc"; qdiscs($rows[]);
+		((", polls of 8", ", polls of 64", ", one by one") as $polls |
+		($polls | ltrimstr(", ")) as $name |
+		column("\($name): mean run"; "mixed"; "locality\($polls)"),
+		column("mice wait, maximum, us"; "mixed"; "mice, added latency, maximum\($polls)"),
+		column("trains wait, median, us"; "mixed"; "trains, added latency, median\($polls)")))),
+(["pfifo", ["`fq` toward the servers", "fq"],
+		["netem slot 64us with `fq_codel`, toward the servers", "netem slot"],
+		["pfifo, servers with `gro_flush_timeout`", "gro_flush_timeout"],
 		["`reframer` toward the servers", "reframer"], ["`fq` both ways", "fq both ways"],
-		["`reframer` both ways", "reframer both ways"]);
-	((["rpc", ""], ["rpc-virtual", ", virtual time"]) as [$bench, $what] |
-	("redis set", "redis get", "memcached") as $load |
-	relative(($load | sub("set"; "SET") | sub("get"; "GET")) + $what; $bench;
-		"\($load) throughput"))),
+		["`reframer` both ways", "reframer both ways"]] as $rows |
+	def requests(bench; polls; what): ("redis set", "redis get", "memcached") as $load |
+		relative(($load | sub("set"; "SET") | sub("get"; "GET")) + what; bench;
+			"\($load) throughput\(polls)");
+	def work(bench; polls; what): ("redis", "memcached") as $load |
+		relative("\($load), work\(what)"; bench; "\($load), all\(polls)");
+	table("rpc"; "qdisc"; qdiscs($rows[]); requests("rpc"; ""; ""), work("rpc"; ""; ""),
+		requests("rpc"; ", polls of 32"; ", polls of 32"),
+		work("rpc"; ", polls of 32"; ", polls of 32")),
+	table("rpc-veth"; "qdisc"; qdiscs($rows[]); requests("rpc-veth"; ""; ""),
+		work("rpc-veth"; ""; ""), requests("rpc-virtual"; ""; ", virtual time"))),
 table("slack"; "slack"; qdiscs((0, 16, 32, 64) as $n | ["`slack \($n)us`", "slack \($n)"]);
 	column("ns per packet"; "slack"; "cost of a packet"),
 	column("timers per 1000 packets"; "slack"; "timers per 1000 packets"),
@@ -216,16 +230,23 @@ table("slack"; "slack"; qdiscs((0, 16, 32, 64) as $n | ["`slack \($n)us`", "slac
 		relative("\($of)"; "storage"; "\($protocol) 4k: 4-KB read, \($of)")),
 		(("write", "read") as $way |
 		relative("beside \($way)s, median"; "storage"; "\($protocol) \($way): 4-KB read, median"))))),
-table("web"; "qdisc"; qdiscs("pfifo", "fq_codel", ["`fq`", "fq quantum 60000"],
+(["pfifo", "fq_codel", ["`fq`", "fq quantum 60000"],
 		["netem slot with `fq_codel`", "netem slot"],
-		["pfifo, `gro_flush_timeout`", "gro_flush_timeout"], "reframer");
-	relative("1 MB, receiver's work"; "web";
-		"merged, 1M x 64: throughput of a receiver with a CPU of its own"),
-	relative("1 MB"; "web"; "merged, 1M x 64: throughput"),
-	relative("16 KB"; "web"; "merged, 16K x 64: throughput"),
-	relative("1 KB"; "web"; "merged, 1K x 64: throughput"),
-	relative("one bulk flow"; "web"; "one bulk flow: throughput"),
-	relative("1 MB, p99 of completion"; "web"; "merged, 1M x 64: completion, p99")),
+		["pfifo, `gro_flush_timeout`", "gro_flush_timeout"], "reframer",
+		"reframer delay 0"] as $rows |
+	(("web", "web-veth") as $bench | table($bench; "qdisc"; qdiscs($rows[]);
+		relative("1 MB, receiver's work"; $bench;
+			"merged, 1M x 64: throughput of a receiver with a CPU of its own"),
+		relative("1 MB"; $bench; "merged, 1M x 64: throughput"),
+		relative("16 KB"; $bench; "merged, 16K x 64: throughput"),
+		relative("1 KB"; $bench; "merged, 1K x 64: throughput"),
+		relative("one bulk flow"; $bench; "one bulk flow: throughput"),
+		relative("1 MB, p99 of completion"; $bench; "merged, 1M x 64: completion, p99"))),
+	table("web-polls"; "qdisc"; qdiscs($rows[]);
+		((8, 32, 64) as $n | "slow link, polls of \($n), 1M x 64" as $load |
+		relative("polls of \($n): receiver's work"; "web"; "\($load): receiver"),
+		relative("all machines'"; "web"; "\($load): all"),
+		column("GRO makes one of"; "web"; "\($load): packets that GRO merges into one")))),
 # The paper's table: NSDI 2022, chain off-path
 (medians("campus") as $m | medians("campus-cost") as $cost |
 rows("campus"; ["qdisc", "SLF", "in the paper", "wait, median, us", "p99, us", "UDP", "UDP, hashed",
