@@ -3,7 +3,7 @@
 # maximum) relative to pfifo's median.  Variables: dir, where NAME.json is, and name.
 configs = system(sprintf("jq -r '[.rows[].config] | unique | map(\"\\u0027\\(.)\\u0027\") | \
 	join(\" \")' %s/%s.json", dir, name))
-hues = "#4477aa #66ccee #999999 #cc3311 #ee7733"
+hues = "#4477aa #66ccee #228833 #999999 #cc3311 #ccbb44 #ee7733"
 # A line for each server: its position and the figures
 rows(config) = sprintf("< jq -r --arg config '%s' '.rows as $rows | \
 	[\"redis set\", \"redis get\", \"memcached\"] | to_entries[] | .key as $x | .value as $of | \
