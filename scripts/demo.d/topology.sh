@@ -184,7 +184,7 @@ use() {
 		echo 2 | on rcv tee /sys/class/net/c0/napi_defer_hard_irqs
 		# with more, the 256 slots of the receiver's ring overflow
 		echo $((delay * 500)) | on rcv tee /sys/class/net/c0/gro_flush_timeout ;;
-	reframer | "reframer no"*)
+	reframer | "reframer no"*)	# no delay of its own
 		# shellcheck disable=SC2086 # words
 		on rtr tc qdisc add dev "$1" root $2 delay "${delay}us" ;;
 	*)
